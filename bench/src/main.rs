@@ -1,0 +1,2 @@
+//! The benchmarks, with their peers in the same run.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The one binary, `hourglass`: flags, configuration and wiring, nothing else.
+fn main() {}

@@ -1,0 +1,1 @@
+//! TCP in, validate, double buffer, log, acknowledge; the uploader.

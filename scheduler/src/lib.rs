@@ -1,0 +1,1 @@
+//! When things happen: the cron tick, rotation, refresh, rebuild, publish, retire.

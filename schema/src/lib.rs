@@ -1,0 +1,1 @@
+//! The nouns of hourglass: messages, metrics, minute aggregates, protocol frames; parsing and encoding. No I/O, no clock.

@@ -1,0 +1,1 @@
+//! The two boundaries to the machine: Disk and Store, and the clock.

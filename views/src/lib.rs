@@ -1,0 +1,1 @@
+//! Batch and realtime views, manifest, merge, query and verification.
