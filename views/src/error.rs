@@ -1,0 +1,78 @@
+//! What can go wrong with views, by name: every variant says which file, key
+//! or path, and why. What is derived is rebuilt by whoever catches `Corrupt`;
+//! what is truth (`DatedFile`) is refused.
+
+use std::path::PathBuf;
+
+/// An operation on views failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ViewError {
+    /// The store refused or failed.
+    #[error(transparent)]
+    Store(#[from] storage::StoreError),
+    /// A local file could not be read or written.
+    #[error("{operation} {}: {source}", path.display())]
+    Io {
+        /// What was tried: `open`, `read`, `write`.
+        operation: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// A derived file (view or manifest) does not hold what was written; a rebuild replaces it.
+    #[error("{name} is corrupt: {why}")]
+    Corrupt {
+        /// The file's key or path.
+        name: String,
+        /// What does not fit.
+        why: String,
+    },
+    /// A dated file, which is truth, is not what its cut says: nothing is built from it.
+    #[error("dated file {name} is refused: {why}")]
+    DatedFile {
+        /// The file's key or path.
+        name: String,
+        /// What does not fit.
+        why: String,
+    },
+    /// A cut cannot be read, or does not follow from the one before.
+    #[error("cut {name} is refused: {why}")]
+    Cut {
+        /// The cut's key.
+        name: String,
+        /// What does not fit.
+        why: String,
+    },
+    /// Parquet could not be written, or read back without a sign of corruption.
+    #[error("parquet, {name}: {source}")]
+    Parquet {
+        /// The view it was about.
+        name: String,
+        /// Why it failed.
+        source: parquet::errors::ParquetError,
+    },
+    /// Another build published this manifest's number first; its result stands.
+    #[error("manifest {number} was published by another build")]
+    Overtaken {
+        /// The number both wanted.
+        number: u64,
+    },
+}
+
+impl ViewError {
+    pub(crate) fn corrupt(name: impl ToString, why: impl ToString) -> Self {
+        ViewError::Corrupt { name: name.to_string(), why: why.to_string() }
+    }
+
+    pub(crate) fn dated_file(name: impl ToString, why: impl ToString) -> Self {
+        ViewError::DatedFile { name: name.to_string(), why: why.to_string() }
+    }
+
+    pub(crate) fn io(operation: &'static str, path: impl Into<PathBuf>, source: std::io::Error) -> Self {
+        ViewError::Io { operation, path: path.into(), source }
+    }
+}
+
+/// What views return.
+pub type Result<T, E = ViewError> = std::result::Result<T, E>;
