@@ -1,0 +1,230 @@
+//! LocalDisk: the real file system, through the standard library and rustix.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock, statvfs};
+
+use super::sync_helpers::SyncHelpers;
+use super::{Disk, DiskFile, DiskLock, Entry, Mode, at};
+
+/// The machine's own file system.
+///
+/// Keeps a thread for each file beyond the first that is synced at once; make
+/// one value and share it.
+#[derive(Debug, Default)]
+pub struct LocalDisk {
+    helpers: SyncHelpers,
+}
+
+impl LocalDisk {
+    /// The machine's own file system.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Disk for LocalDisk {
+    fn open(&self, path: &Path, mode: Mode) -> io::Result<Arc<dyn DiskFile>> {
+        let mut options = OpenOptions::new();
+        options.read(true);
+        match mode {
+            Mode::Read => {}
+            Mode::Write => drop(options.write(true).create(true).truncate(false)),
+            Mode::CreateNew => drop(options.write(true).create_new(true)),
+        }
+        let operation = if mode == Mode::CreateNew {
+            "create"
+        } else {
+            "open"
+        };
+        let file = options.open(path).map_err(at(operation, path))?;
+        Ok(Arc::new(LocalFile {
+            file,
+            path: path.to_owned(),
+        }))
+    }
+
+    fn sync_together(&self, files: &[&Arc<dyn DiskFile>]) -> io::Result<()> {
+        self.helpers.sync_all(files)
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(folder).map_err(at("list", folder))? {
+            let entry = entry.map_err(at("list", folder))?;
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            let about = match entry.metadata() {
+                // Removed since: it is not in the folder.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                about => about.map_err(at("look at", &entry.path()))?,
+            };
+            let len = if about.is_dir() { 0 } else { about.len() };
+            entries.push(Entry {
+                name,
+                is_dir: about.is_dir(),
+                len,
+            });
+        }
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+
+    fn create_folders(&self, folder: &Path) -> io::Result<()> {
+        let parent = folder
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        if folder.is_dir() {
+            return parent.map_or(Ok(()), |parent| self.sync_made_before(parent));
+        }
+        if let Some(parent) = parent {
+            self.create_folders(parent)?;
+        }
+        match fs::create_dir(folder) {
+            // Another process was faster; the sync below covers its folder too.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
+            made => made.map_err(at("create folder", folder))?,
+        }
+        self.sync_folder(parent.unwrap_or(Path::new(".")))
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::hard_link(from, to).map_err(at("link", to))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        if from.parent() != to.parent() {
+            return Err(at("rename", to)(io::ErrorKind::InvalidInput.into()));
+        }
+        fs::rename(from, to).map_err(at("rename", to))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path).map_err(at("remove", path))
+    }
+
+    fn remove_folder(&self, folder: &Path) -> io::Result<()> {
+        fs::remove_dir(folder).map_err(at("remove folder", folder))
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        File::open(folder)
+            .and_then(|open| open.sync_all())
+            .map_err(at("sync folder", folder))
+    }
+
+    fn length(&self, path: &Path) -> io::Result<Option<u64>> {
+        match fs::metadata(path) {
+            Ok(about) if about.is_file() => Ok(Some(about.len())),
+            Ok(_) => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(at("look at", path)(error)),
+        }
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<DiskLock> {
+        let mut options = OpenOptions::new();
+        let file = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path);
+        let file = file.map_err(at("open", path))?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive)
+            .map_err(|error| at("lock", path)(error.into()))?;
+        Ok(DiskLock::new(file))
+    }
+
+    fn free_space(&self, folder: &Path) -> io::Result<u64> {
+        let about = statvfs(folder).map_err(|error| at("look at", folder)(error.into()))?;
+        Ok(about.f_bavail.saturating_mul(about.f_frsize))
+    }
+}
+
+impl LocalDisk {
+    /// Syncs the folder above one that was there already. That may be a
+    /// system's folder which we may not read: then its entries are not ours.
+    fn sync_made_before(&self, folder: &Path) -> io::Result<()> {
+        match self.sync_folder(folder) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            synced => synced,
+        }
+    }
+}
+
+/// An open file and the path that its errors name.
+#[derive(Debug)]
+struct LocalFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl DiskFile for LocalFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self
+                .file
+                .read_at(&mut buffer[filled..], offset + filled as u64)
+            {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(at("read", &self.path)(error)),
+            }
+        }
+        Ok(filled)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.file
+            .write_all_at(bytes, offset)
+            .map_err(at("write", &self.path))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.file.sync_data().map_err(at("sync", &self.path))
+    }
+
+    fn truncate(&self, length: u64) -> io::Result<()> {
+        self.file
+            .set_len(length)
+            .map_err(at("truncate", &self.path))
+    }
+
+    fn allocate(&self, length: u64) -> io::Result<()> {
+        match fallocate(&self.file, FallocateFlags::empty(), 0, length) {
+            Ok(()) => Ok(()),
+            Err(rustix::io::Errno::OPNOTSUPP) => self.fill_with_zeros(length),
+            Err(error) => Err(at("allocate", &self.path)(error.into())),
+        }
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self
+            .file
+            .metadata()
+            .map_err(at("look at", &self.path))?
+            .len())
+    }
+}
+
+impl LocalFile {
+    /// Reserves by writing, where the file system cannot do it otherwise.
+    fn fill_with_zeros(&self, length: u64) -> io::Result<()> {
+        const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+        let mut end = self.len()?;
+        while end < length {
+            let count = (length - end).min(ZEROS.len() as u64);
+            self.write_at(&ZEROS[..count as usize], end)?;
+            end += count;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,1 @@
+//! Every path of the data folder and every key of the store.

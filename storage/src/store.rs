@@ -1,0 +1,132 @@
+//! Store: what machines share. Whole immutable files and files that grow at
+//! their end, named by [`Key`]s.
+//!
+//! Owns the contract; [`FileStore`] implements it over a
+//! [`Disk`](crate::Disk), HDFS and S3 elsewhere, and each passes the one
+//! conformance suite (`storage::conformance`, feature `conformance`).
+//!
+//! What must hold, whatever is underneath:
+//! - what a call reported as done is durable, and every later call, from any
+//!   machine, sees it;
+//! - `create` and `replace` are atomic: a reader, also after a crash, finds the
+//!   file absent (or old) or whole;
+//! - `append` is not: after a crash or an error in the middle the file may be
+//!   longer than was acknowledged, by any prefix of the appended bytes, and
+//!   never holds anything else there. The uploader's data are a byte prefix of
+//!   the committed local file, so for it that is progress;
+//! - temporary files are never listed.
+
+mod error;
+mod file;
+mod key;
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::publish::Created;
+pub use error::StoreError;
+pub use file::FileStore;
+pub use key::{Key, KeyError};
+
+/// A shared store of files.
+#[async_trait]
+pub trait Store: Send + Sync + fmt::Debug {
+    /// All files below the folder `prefix`, at any depth, sorted by key;
+    /// [`Key::root`] lists everything. A folder that is not there is empty.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    async fn list(&self, prefix: &Key) -> Result<Vec<Listed>, StoreError>;
+
+    /// The names of the folders directly in the folder `prefix`, sorted. A
+    /// folder that is not there is empty. Whether a folder is still named after
+    /// its last file was deleted is left open.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    async fn list_folders(&self, prefix: &Key) -> Result<Vec<String>, StoreError>;
+
+    /// The file's length in bytes, or `None` without the file.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    async fn length(&self, key: &Key) -> Result<Option<u64>, StoreError>;
+
+    /// The whole file.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Io`].
+    async fn read(&self, key: &Key) -> Result<Bytes, StoreError>;
+
+    /// The bytes `range` of the file; fewer when it ends before `range.end`.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Io`].
+    async fn read_range(&self, key: &Key, range: Range<u64>) -> Result<Bytes, StoreError>;
+
+    /// Creates the file with these bytes unless it is there. Of any number of
+    /// callers exactly one is told [`Created::Created`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] when the file may or may not have been created:
+    /// read it back and compare. [`StoreError::Full`], [`StoreError::Io`].
+    async fn create(&self, key: &Key, bytes: Bytes) -> Result<Created, StoreError>;
+
+    /// Appends to the file, which must be `expected` bytes long; with
+    /// `expected` 0 an absent file is created. One writer a file.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongLength`], with nothing written. After
+    /// [`StoreError::Unknown`], [`StoreError::Full`] or [`StoreError::Io`] the
+    /// file may have grown by any prefix of `bytes`: ask for its length.
+    async fn append(&self, key: &Key, expected: u64, bytes: Bytes) -> Result<(), StoreError>;
+
+    /// Makes these bytes the file, whatever was there.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`], [`StoreError::Full`], [`StoreError::Io`]; the
+    /// file is then the old one or the new one.
+    async fn replace(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError>;
+
+    /// Deletes the file. One that is not there is fine.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    async fn delete(&self, key: &Key) -> Result<(), StoreError>;
+
+    /// Makes a closed local file the store's file too, without copying (a hard
+    /// link). The caller has synced it and writes it no more. Durable when it
+    /// says [`Linked::Linked`].
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], also when `local` is not there.
+    async fn link_from(&self, local: &Path, key: &Key) -> Result<Linked, StoreError>;
+
+    /// Where the file lies on this machine, for reading it directly; `None`
+    /// when the store is not local. Says nothing of whether it is there.
+    fn local_path(&self, key: &Key) -> Option<PathBuf>;
+}
+
+/// A file of the store.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Listed {
+    /// Its key.
+    pub key: Key,
+    /// Its length in bytes.
+    pub len: u64,
+}
+
+/// What became of [`Store::link_from`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Linked {
+    /// The store has the file now.
+    Linked,
+    /// The store had a file of that key, which is unchanged.
+    Exists,
+    /// This store cannot link that file: append it instead.
+    Unsupported,
+}
