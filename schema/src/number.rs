@@ -1,0 +1,238 @@
+//! JSON numbers, read exactly: the grammar, and the value as a rounded integer of any decimal scale.
+//!
+//! No binary fraction is ever involved. Exponents of any size are read: `1e-400` is a valid 0, `1e400` out of range.
+
+use crate::{Micros, Millionths};
+
+/// A number token. Its first byte was `-` or a digit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Number {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// Neither a fraction nor an exponent.
+    pub(crate) integer: bool,
+}
+
+/// The number token that starts at `at`, by JSON's grammar. What follows it is not looked at.
+///
+/// # Errors
+/// Where the grammar breaks: at the end of `bytes`, more bytes might mend it.
+pub(crate) fn scan_token(bytes: &[u8], at: usize) -> Result<Number, usize> {
+    let mut end = at + usize::from(bytes.get(at) == Some(&b'-'));
+    end = match bytes.get(end) {
+        Some(b'0') => end + 1,
+        _ => digits(bytes, end)?,
+    };
+    let mut integer = true;
+    if bytes.get(end) == Some(&b'.') {
+        integer = false;
+        end = digits(bytes, end + 1)?;
+    }
+    if let Some(b'e' | b'E') = bytes.get(end) {
+        integer = false;
+        let sign = matches!(bytes.get(end + 1), Some(b'+' | b'-'));
+        end = digits(bytes, end + 1 + usize::from(sign))?;
+    }
+    Ok(Number { start: at, end, integer })
+}
+
+/// [`scan_token`], where it does not matter why there is none.
+pub(crate) fn scan(bytes: &[u8], at: usize) -> Option<Number> {
+    scan_token(bytes, at).ok()
+}
+
+/// The end of the digits that start at `at`; an error if there are none.
+fn digits(bytes: &[u8], at: usize) -> Result<usize, usize> {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let length = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+    if length == 0 { Err(at.min(bytes.len())) } else { Ok(at + length) }
+}
+
+/// The number in millionths, rounded half to even; `None` from a magnitude of 10^12 on.
+pub(crate) fn millionths(bytes: &[u8], number: Number) -> Option<Millionths> {
+    let magnitude = i64::try_from(Scaled::of(bytes, number, 6)?.half_even()).ok()?;
+    Millionths::new(if bytes[number.start] == b'-' { -magnitude } else { magnitude })
+}
+
+/// The number as a time: seconds below 10^11, milliseconds below 10^14, microseconds below 10^17, else nanoseconds;
+/// rounded down. `None` if it is negative or past 9999.
+pub(crate) fn micros(bytes: &[u8], number: Number) -> Option<Micros> {
+    let whole = Scaled::of(bytes, number, 0)?.whole;
+    let scale = match whole {
+        0..100_000_000_000 => 6,
+        0..100_000_000_000_000 => 3,
+        0..100_000_000_000_000_000 => 0,
+        _ => -3,
+    };
+    let negative = bytes[number.start] == b'-';
+    if negative && !is_zero(&bytes[number.start..number.end]) {
+        return None;
+    }
+    Micros::new(i64::try_from(Scaled::of(bytes, number, scale)?.whole).ok()?)
+}
+
+fn is_zero(token: &[u8]) -> bool {
+    let mut significand = token.iter().take_while(|byte| !matches!(byte, b'e' | b'E'));
+    significand.all(|byte| matches!(byte, b'-' | b'.' | b'0'))
+}
+
+/// A number's magnitude times a power of ten, cut at the point: the whole part, and what is needed to round it.
+struct Scaled {
+    whole: u128,
+    /// The first digit after the point.
+    first: u8,
+    /// Whether any digit after that is not 0.
+    more: bool,
+}
+
+impl Scaled {
+    /// |number| * 10^scale; `None` from 10^30 on, which is out of every range there is.
+    fn of(bytes: &[u8], number: Number, scale: i64) -> Option<Scaled> {
+        const TOO_LARGE: u128 = 10_u128.pow(30);
+        let token = &bytes[number.start..number.end];
+        let token = token.strip_prefix(b"-").unwrap_or(token);
+        let significand = token.iter().position(|byte| matches!(byte, b'e' | b'E')).unwrap_or(token.len());
+        let integer = token[..significand].iter().position(|byte| *byte == b'.').unwrap_or(significand);
+        // How many of the significand's digits stand before the scaled point.
+        let point = integer as i64 + exponent(&token[significand..]) + scale;
+
+        let mut scaled = Scaled { whole: 0, first: 0, more: false };
+        let mut place = 0;
+        for digit in token[..significand].iter().filter(|byte| **byte != b'.').map(|byte| byte - b'0') {
+            if place < point {
+                scaled.whole = scaled.whole * 10 + u128::from(digit);
+            } else if place == point {
+                scaled.first = digit;
+            } else {
+                scaled.more |= digit != 0;
+            }
+            if scaled.whole >= TOO_LARGE {
+                return None;
+            }
+            place += 1;
+        }
+        while scaled.whole > 0 && place < point {
+            scaled.whole *= 10;
+            if scaled.whole >= TOO_LARGE {
+                return None;
+            }
+            place += 1;
+        }
+        Some(scaled)
+    }
+
+    fn half_even(&self) -> u128 {
+        let up = self.first > 5 || (self.first == 5 && (self.more || self.whole % 2 == 1));
+        self.whole + u128::from(up)
+    }
+}
+
+/// The exponent of `e±digits`, 0 if there is none, kept within ±10^12: further than any token has digits.
+fn exponent(text: &[u8]) -> i64 {
+    let mut exponent = 0_i64;
+    for digit in text.iter().filter(|byte| byte.is_ascii_digit()) {
+        exponent = (exponent * 10 + i64::from(digit - b'0')).min(1_000_000_000_000);
+    }
+    if text.get(1) == Some(&b'-') { -exponent } else { exponent }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn value(text: &str) -> Option<i64> {
+        let number = scan(text.as_bytes(), 0).filter(|number| number.end == text.len())?;
+        millionths(text.as_bytes(), number).map(Millionths::get)
+    }
+
+    fn time(text: &str) -> Option<i64> {
+        let number = scan(text.as_bytes(), 0).filter(|number| number.end == text.len())?;
+        micros(text.as_bytes(), number).map(Micros::get)
+    }
+
+    #[test]
+    fn values_round_half_to_even_from_the_decimal_text() {
+        for (text, millionths) in [
+            ("0.43", 430_000),
+            ("-0", 0),
+            ("-12.5", -12_500_000),
+            ("0.0000005", 0),
+            ("0.0000015", 2),
+            ("0.0000025", 2),
+            ("0.00000250000000000000000000000000000000000000000001", 3),
+            ("-0.0000015", -2),
+            ("-0.0000005", 0),
+            ("4.3e-1", 430_000),
+            ("0.00000043E+6", 430_000),
+            ("1e-400", 0),
+            ("0e999999999999999999999999", 0),
+            ("999999999999.9999994", 999_999_999_999_999_999),
+            ("0.000000000000000000001e30", 1_000_000_000_000_000),
+        ] {
+            assert_eq!(value(text), Some(millionths), "{text}");
+        }
+        for text in ["1e12", "-1e12", "1000000000000", "999999999999.9999995", "1e400", "1e99999999999999999999"] {
+            assert_eq!(value(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_json_does_not_call_a_number_is_none() {
+        for text in ["", "-", "01", "-01", "+1", ".5", "1.", "1.e3", "1e", "1e+", "--1", "0x1", "1_0", "1.5.5", "NaN"] {
+            assert_eq!(value(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_unit_of_a_time_follows_from_its_magnitude() {
+        const MICROS: i64 = 1_763_715_600_123_456;
+        for text in [
+            "1763715600.123456",
+            "1763715600.12345699999",
+            "1763715600123.456",
+            "1763715600123456",
+            "1763715600123456.9",
+            "1763715600123456789",
+            "1.763715600123456789e18",
+            "1763715600123456789e-9",
+        ] {
+            assert_eq!(time(text), Some(MICROS), "{text}");
+        }
+        assert_eq!(time("99999999999"), Some(99_999_999_999_000_000));
+        assert_eq!(time("99999999999.9999999"), Some(99_999_999_999_999_999));
+        assert_eq!(time("100000000000"), Some(100_000_000_000_000));
+        assert_eq!(time("100000000000000"), Some(100_000_000_000_000));
+        assert_eq!(time("100000000000000000"), Some(100_000_000_000_000));
+        assert_eq!(time("253402300799999999999"), Some(Micros::MAX.get()));
+    }
+
+    #[test]
+    fn negative_times_and_times_past_9999_are_none() {
+        for text in ["-1", "-0.0000000001", "-1e-30", "253402300800000000000", "1e30", "1e400"] {
+            assert_eq!(time(text), None, "{text}");
+        }
+        assert_eq!((time("0"), time("-0"), time("-0.0e7")), (Some(0), Some(0), Some(0)));
+    }
+
+    proptest! {
+        /// The model: digits as one integer, scaled and rounded in `i128`.
+        #[test]
+        fn a_value_is_the_decimal_rounded_once(
+            negative: bool, whole in 0u64..20_000_000_000_000, fraction in "[0-9]{0,9}", exponent in -9i32..=3,
+        ) {
+            let point = if fraction.is_empty() { "" } else { "." };
+            let sign = if negative { "-" } else { "" };
+            let text = format!("{sign}{whole}{point}{fraction}e{exponent}");
+            let digits: i128 = format!("{whole}{fraction}").parse().unwrap();
+            let shift = 6 + exponent - fraction.len() as i32;
+            let exact = if shift >= 0 {
+                digits * 10_i128.pow(shift as u32)
+            } else {
+                crate::mean(digits, 10_u64.pow(shift.unsigned_abs()))
+            };
+            let expected = (exact < i128::from(Millionths::LIMIT)).then_some(if negative { -exact } else { exact });
+            prop_assert_eq!(value(&text).map(i128::from), expected);
+        }
+    }
+}
