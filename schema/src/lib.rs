@@ -5,12 +5,12 @@
 //!
 //! | to know | read |
 //! |---|---|
-//! | what a message is, and how a chunk of bytes becomes messages and rejects | [`Parser`], [`Chunk`], [`Reject`] |
+//! | what a message is, and how a chunk of bytes becomes messages and rejects | [`Parser`], [`Next`], [`Reject`] |
 //! | times, dates, minutes | [`Micros`], [`Minute`], [`Date`], [`Month`] |
 //! | exact values | [`Millionths`], [`mean`], [`Fixed`], [`nearest_f64`] |
 //! | which metrics a store holds | [`Metrics`], [`Metric`], [`Read`] |
 //! | what a view holds | [`MetricAggregate`], [`MinuteAggregate`], [`ViewRow`] |
-//! | the realtime queue's CSV | [`QueueWriter`], [`QueueReader`] |
+//! | the realtime queue's CSV | [`queue_row`] |
 //! | the ack protocol's lines | [`Hello`], [`Welcome`], [`ServerFrame`] |
 //! | names and positions | [`ServiceName`], [`MonitorId`], [`ClientId`], [`Incarnation`], [`Generation`], [`Position`], [`Source`] |
 
@@ -24,8 +24,8 @@ mod metric;
 mod number;
 mod parser;
 mod position;
-mod protocol;
-mod queue_row;
+pub mod protocol;
+pub mod queue_row;
 mod reject;
 mod rfc3339;
 mod time;
@@ -35,10 +35,9 @@ pub use aggregate::{MetricAggregate, MinuteAggregate, ViewRow};
 pub use error::Error;
 pub use ids::{ClientId, Incarnation, MonitorId, ServiceName};
 pub use metric::{MAX_METRICS, Metric, MetricName, Metrics, Read};
-pub use parser::{Chunk, Item, MAX_LINE, Message, Parser};
+pub use parser::{MAX_LINE, Message, Next, Parser};
 pub use position::{Generation, ImportHash, Position, Source};
 pub use protocol::{Hello, PROTOCOL_VERSION, ServerFrame, Welcome, is_hello};
-pub use queue_row::{QueueReader, QueueWriter};
 pub use reject::{Reject, Rejects};
 pub use time::{Date, Micros, Minute, Month};
 pub use value::{Fixed, Millionths, mean, nearest_f64, write_fixed};

@@ -1,41 +1,53 @@
-//! The realtime queue's CSV.
+//! The realtime queue's CSV: one row a message.
+//!
+//! A header line `service,time_stamp,<metric>,…\n`, then rows of as many fields: the service, quoted as RFC 4180 does
+//! (and only then) if it has a comma or a quote; the time in whole microseconds since 1970; each value as a decimal
+//! with exactly six places. `\n` ends a row; no field can hold one.
+//!
+//! Writing and reading are inverse, so a queue is a pure function of the log and a row loses nothing.
 
 use crate::{Error, Message, Metrics, Micros, Millionths};
 
-/// Writes rows; see the module for the bytes.
-#[derive(Debug)]
-pub struct QueueWriter;
-
-impl QueueWriter {
-    /// The header line, with its newline: a queue file's first bytes.
-    pub fn header(_metrics: &Metrics) -> Vec<u8> {
-        todo!()
+/// Appends the header line.
+pub fn header(out: &mut Vec<u8>, metrics: &Metrics) {
+    out.extend_from_slice(b"service,time_stamp");
+    for metric in metrics.iter() {
+        out.push(b',');
+        out.extend_from_slice(metric.name.as_str().as_bytes());
     }
-
-    /// Appends one message's row, with its newline.
-    pub fn write(_out: &mut Vec<u8>, _service: &str, _time: Micros, _values: &[Millionths]) {
-        todo!()
-    }
+    out.push(b'\n');
 }
 
-/// Reads the rows of a chunk that starts at a row (not the header) and ends with one.
-#[derive(Debug)]
-pub struct QueueReader<'b> {
-    _bytes: &'b [u8],
+/// Appends one message's row.
+#[inline]
+pub fn encode(out: &mut Vec<u8>, message: &Message<'_>) {
+    let _ = (out, message);
+    todo!()
 }
 
-impl<'b> QueueReader<'b> {
+/// The rows of a chunk that starts at a row (not at the header) and ends after one.
+#[derive(Debug)]
+pub struct Rows<'b> {
+    bytes: &'b [u8],
+    at: usize,
+    metrics: usize,
+    service: String,
+    values: [Millionths; crate::MAX_METRICS],
+}
+
+impl<'b> Rows<'b> {
     /// Rows of so many metrics.
-    pub fn new(_bytes: &'b [u8], _metrics: usize) -> Self {
-        todo!()
+    pub fn new(bytes: &'b [u8], metrics: usize) -> Self {
+        Rows { bytes, at: 0, metrics, service: String::new(), values: [Millionths::default(); crate::MAX_METRICS] }
     }
 
-    /// The next row as the message it came from; `None` at the end.
+    /// The next row, as the message it was written from; `None` at the end.
     ///
     /// # Errors
-    /// If the bytes are not rows that [`QueueWriter`] writes.
+    /// `QueueRow` if the bytes are no row that [`encode`] writes.
     #[expect(clippy::should_implement_trait, reason = "what it yields borrows from the reader")]
     pub fn next(&mut self) -> Option<Result<Message<'_>, Error>> {
+        let _ = (self.bytes, self.at, self.metrics, &self.service, &self.values, Micros::MIN);
         todo!()
     }
 }
