@@ -163,10 +163,7 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// What the system says.
-    #[allow(
-        clippy::len_without_is_empty,
-        reason = "can fail; nobody asks whether it is empty"
-    )]
+    #[allow(clippy::len_without_is_empty, reason = "can fail; nobody asks whether it is empty")]
     fn len(&self) -> io::Result<u64>;
 
     /// Reads exactly `buffer.len()` bytes at `offset`.

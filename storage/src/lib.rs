@@ -28,7 +28,7 @@ pub mod sealed;
 #[cfg(any(test, feature = "simulation"))]
 mod simulation;
 
-// pub use clock::{Clock, ManualClock, WallClock};
+pub use clock::{Clock, ManualClock, WallClock};
 pub use disk::{Disk, DiskFile, DiskLock, Entry, LocalDisk, Mode, PathError, is_full, os_error};
 pub use publish::{Created, is_temporary, publish_new, publish_replacing};
 #[cfg(any(test, feature = "simulation"))]

@@ -3,7 +3,7 @@
 //! The bytes go into a temporary file beside the target, named
 //! `.~<name>-<n>` with the least n that is free (created exclusively, so two
 //! publishers never share one), and are synced before the target's name points
-//! at them. No name of ours contains `~`, so [`is_temporary`] tells; a
+//! at them. No name of ours begins with `.~`, so [`is_temporary`] tells; a
 //! temporary left by a crash is never listed, never reused, and can go.
 
 use std::io;
@@ -94,10 +94,7 @@ impl<'a> Temporary<'a> {
 
 /// Creates the first free temporary beside `target`, and its folder if need be.
 fn create_beside(disk: &dyn Disk, target: &Path) -> io::Result<(PathBuf, Arc<dyn DiskFile>)> {
-    let name = target
-        .file_name()
-        .ok_or(io::ErrorKind::InvalidInput)?
-        .to_string_lossy();
+    let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
     let mut attempt = 0_u32;
     let mut made_folder = false;
     loop {

@@ -49,10 +49,7 @@ pub fn open<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, SealError> {
     let sealed: Sealed = serde_json::from_slice(bytes).map_err(SealError::Form)?;
     let found = checksum(&sealed.body);
     if found != sealed.crc32c {
-        return Err(SealError::Checksum {
-            sealed: sealed.crc32c,
-            found,
-        });
+        return Err(SealError::Checksum { sealed: sealed.crc32c, found });
     }
     serde_json::from_str(sealed.body.get()).map_err(SealError::Body)
 }

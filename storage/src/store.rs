@@ -14,7 +14,7 @@
 //!   longer than was acknowledged, by any prefix of the appended bytes, and
 //!   never holds anything else there. The uploader's data are a byte prefix of
 //!   the committed local file, so for it that is progress;
-//! - temporary files are never listed.
+//! - temporary files, and names that are no [`Key`], are never listed.
 
 mod error;
 mod file;
@@ -77,7 +77,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     async fn create(&self, key: &Key, bytes: Bytes) -> Result<Created, StoreError>;
 
     /// Appends to the file, which must be `expected` bytes long; with
-    /// `expected` 0 an absent file is created. One writer a file.
+    /// `expected` 0 an absent file is created. One writer a file. When it
+    /// returns, all of the file is durable, whoever wrote it; so appending
+    /// nothing settles what an interrupted append left.
     ///
     /// # Errors
     /// [`StoreError::WrongLength`], with nothing written. After

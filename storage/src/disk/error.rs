@@ -20,21 +20,9 @@ pub struct PathError {
 }
 
 /// Says operation and path in a system's error, keeping its kind.
-pub(crate) fn at(
-    operation: &'static str,
-    path: &Path,
-) -> impl FnOnce(io::Error) -> io::Error + use<> {
+pub(crate) fn at(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> io::Error + use<> {
     let path = path.to_owned();
-    move |source| {
-        io::Error::new(
-            source.kind(),
-            PathError {
-                operation,
-                path,
-                source,
-            },
-        )
-    }
+    move |source| io::Error::new(source.kind(), PathError { operation, path, source })
 }
 
 /// The system's error number behind `error`, however it is wrapped.
@@ -48,8 +36,5 @@ pub fn os_error(error: &io::Error) -> Option<i32> {
 /// Whether `error` says that there is no room: a full disk or a full quota. It
 /// may pass; anything else does not.
 pub fn is_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    )
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

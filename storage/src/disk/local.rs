@@ -36,16 +36,9 @@ impl Disk for LocalDisk {
             Mode::Write => drop(options.write(true).create(true).truncate(false)),
             Mode::CreateNew => drop(options.write(true).create_new(true)),
         }
-        let operation = if mode == Mode::CreateNew {
-            "create"
-        } else {
-            "open"
-        };
+        let operation = if mode == Mode::CreateNew { "create" } else { "open" };
         let file = options.open(path).map_err(at(operation, path))?;
-        Ok(Arc::new(LocalFile {
-            file,
-            path: path.to_owned(),
-        }))
+        Ok(Arc::new(LocalFile { file, path: path.to_owned() }))
     }
 
     fn sync_together(&self, files: &[&Arc<dyn DiskFile>]) -> io::Result<()> {
@@ -59,26 +52,20 @@ impl Disk for LocalDisk {
             let Ok(name) = entry.file_name().into_string() else {
                 continue;
             };
-            let about = match entry.metadata() {
-                // Removed since: it is not in the folder.
+            let about = match fs::metadata(entry.path()) {
+                // Removed since, or a link to nowhere: no file to us.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 about => about.map_err(at("look at", &entry.path()))?,
             };
             let len = if about.is_dir() { 0 } else { about.len() };
-            entries.push(Entry {
-                name,
-                is_dir: about.is_dir(),
-                len,
-            });
+            entries.push(Entry { name, is_dir: about.is_dir(), len });
         }
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(entries)
     }
 
     fn create_folders(&self, folder: &Path) -> io::Result<()> {
-        let parent = folder
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
+        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
         if folder.is_dir() {
             return parent.map_or(Ok(()), |parent| self.sync_made_before(parent));
         }
@@ -113,9 +100,7 @@ impl Disk for LocalDisk {
     }
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        File::open(folder)
-            .and_then(|open| open.sync_all())
-            .map_err(at("sync folder", folder))
+        File::open(folder).and_then(|open| open.sync_all()).map_err(at("sync folder", folder))
     }
 
     fn length(&self, path: &Path) -> io::Result<Option<u64>> {
@@ -129,15 +114,9 @@ impl Disk for LocalDisk {
 
     fn lock(&self, path: &Path) -> io::Result<DiskLock> {
         let mut options = OpenOptions::new();
-        let file = options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path);
+        let file = options.read(true).write(true).create(true).truncate(false).open(path);
         let file = file.map_err(at("open", path))?;
-        flock(&file, FlockOperation::NonBlockingLockExclusive)
-            .map_err(|error| at("lock", path)(error.into()))?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| at("lock", path)(error.into()))?;
         Ok(DiskLock::new(file))
     }
 
@@ -169,10 +148,7 @@ impl DiskFile for LocalFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut filled = 0;
         while filled < buffer.len() {
-            match self
-                .file
-                .read_at(&mut buffer[filled..], offset + filled as u64)
-            {
+            match self.file.read_at(&mut buffer[filled..], offset + filled as u64) {
                 Ok(0) => break,
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -183,9 +159,7 @@ impl DiskFile for LocalFile {
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.file
-            .write_all_at(bytes, offset)
-            .map_err(at("write", &self.path))
+        self.file.write_all_at(bytes, offset).map_err(at("write", &self.path))
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -193,9 +167,7 @@ impl DiskFile for LocalFile {
     }
 
     fn truncate(&self, length: u64) -> io::Result<()> {
-        self.file
-            .set_len(length)
-            .map_err(at("truncate", &self.path))
+        self.file.set_len(length).map_err(at("truncate", &self.path))
     }
 
     fn allocate(&self, length: u64) -> io::Result<()> {
@@ -207,11 +179,7 @@ impl DiskFile for LocalFile {
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self
-            .file
-            .metadata()
-            .map_err(at("look at", &self.path))?
-            .len())
+        Ok(self.file.metadata().map_err(at("look at", &self.path))?.len())
     }
 }
 

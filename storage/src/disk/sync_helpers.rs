@@ -70,17 +70,14 @@ impl Helper {
     fn start() -> io::Result<Self> {
         let (files, asked) = channel::<Arc<dyn DiskFile>>();
         let (answers, results) = channel();
-        thread::Builder::new()
-            .name("sync".to_owned())
-            .stack_size(64 * 1024)
-            .spawn(move || {
-                // Both ends close together, when the pool is dropped.
-                while let Ok(file) = asked.recv() {
-                    if answers.send(file.sync()).is_err() {
-                        break;
-                    }
+        thread::Builder::new().name("sync".to_owned()).stack_size(64 * 1024).spawn(move || {
+            // Both ends close together, when the pool is dropped.
+            while let Ok(file) = asked.recv() {
+                if answers.send(file.sync()).is_err() {
+                    break;
                 }
-            })?;
+            }
+        })?;
         Ok(Self { files, results })
     }
 }

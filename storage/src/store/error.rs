@@ -1,7 +1,5 @@
 //! What can go wrong with a store.
 
-use std::path::PathBuf;
-
 use super::Key;
 
 /// Why a call to a [`Store`](super::Store) failed.
@@ -43,7 +41,8 @@ pub enum StoreError {
         /// What the store said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// Anything else that the store, or the way to it, said.
+    /// Anything else that the store, or the way to it, said. It changed nothing,
+    /// unless the call says otherwise.
     #[error("cannot {operation} {key} in the store: {source}")]
     Io {
         /// The operation.
@@ -52,11 +51,5 @@ pub enum StoreError {
         key: Key,
         /// What the store said.
         source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// A file of the store has a name that cannot be a [`Key`].
-    #[error("{} is not a name that a store's file can have", path.display())]
-    ForeignName {
-        /// The file's path.
-        path: PathBuf,
     },
 }

@@ -1,14 +1,16 @@
 //! Keys: the names of a store's files and folders.
 //!
 //! A key is parts joined by `/`. A part is 1 to [`Key::MAX_PART`] bytes out of
-//! ASCII letters, digits and `_ . - = % +`, and is neither `.` nor `..`. So a
-//! key is a path on every file system, needs no escaping in a URL or an object
-//! store, and no temporary file (`.~…`) is ever a key.
+//! ASCII letters, digits and `_ . - = % ~`, is neither `.` nor `..`, and does not
+//! begin with `.~`. So a key is a path on every file system and needs no escaping
+//! in an object store, and no temporary file (`.~…`) is ever a key.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
+
+use crate::publish::is_temporary;
 
 /// The name of a file or folder in a store; [`Key::root`] is the store itself.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,7 +18,7 @@ pub struct Key(Arc<str>);
 
 /// A text that is no key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a store key: parts of letters, digits and _.-=%+, joined by /")]
+#[error("{text:?} is not a store key: parts of letters, digits and _.-=%~, joined by /")]
 pub struct KeyError {
     /// The text.
     pub text: String,
@@ -32,13 +34,7 @@ impl Key {
     /// # Errors
     /// [`KeyError`] for anything but parts joined by `/`.
     pub fn new(text: &str) -> Result<Self, KeyError> {
-        if text.split('/').all(is_part) {
-            Ok(Self(text.into()))
-        } else {
-            Err(KeyError {
-                text: text.to_owned(),
-            })
-        }
+        if text.split('/').all(is_part) { Ok(Self(text.into())) } else { Err(KeyError { text: text.to_owned() }) }
     }
 
     /// The folder that holds everything: the empty key, no file's.
@@ -67,9 +63,7 @@ impl Key {
     /// [`KeyError`] when `part` is not one part.
     pub fn join(&self, part: &str) -> Result<Self, KeyError> {
         if !is_part(part) {
-            return Err(KeyError {
-                text: part.to_owned(),
-            });
+            return Err(KeyError { text: part.to_owned() });
         }
         Ok(self.push(part))
     }
@@ -79,25 +73,18 @@ impl Key {
         if folder.0.is_empty() {
             return !self.0.is_empty();
         }
-        self.0
-            .strip_prefix(&*folder.0)
-            .is_some_and(|rest| rest.starts_with('/'))
+        self.0.strip_prefix(&*folder.0).is_some_and(|rest| rest.starts_with('/'))
     }
 
     /// Where the key lies below `root` in a file system.
     pub fn below(&self, root: &Path) -> PathBuf {
-        self.parts()
-            .fold(root.to_owned(), |path, part| path.join(part))
+        self.parts().fold(root.to_owned(), |path, part| path.join(part))
     }
 
     /// Joins a part that is known to be one.
     pub(crate) fn push(&self, part: &str) -> Self {
         debug_assert!(is_part(part), "{part:?}");
-        if self.0.is_empty() {
-            Self(part.into())
-        } else {
-            Self(format!("{}/{part}", self.0).into())
-        }
+        if self.0.is_empty() { Self(part.into()) } else { Self(format!("{}/{part}", self.0).into()) }
     }
 }
 
@@ -135,10 +122,11 @@ impl<'de> serde::Deserialize<'de> for Key {
 }
 
 pub(crate) fn is_part(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-=%+".contains(&byte);
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-=%~".contains(&byte);
     (1..=Key::MAX_PART).contains(&text.len())
         && text != "."
         && text != ".."
+        && !is_temporary(text)
         && text.bytes().all(allowed)
 }
 
@@ -148,18 +136,10 @@ mod tests {
 
     #[test]
     fn a_key_is_plain_parts_joined_by_slashes() {
-        for good in [
-            "a",
-            "a/b",
-            "service=a%20b/date=2026-01-01/x.parquet",
-            ".hidden",
-            "a..b",
-        ] {
+        for good in ["a", "a/b", "service=a%20b/date=2026-01-01/x.parquet", ".hidden", "a..b"] {
             assert_eq!(Key::new(good).unwrap().as_str(), good);
         }
-        for bad in [
-            "", "/a", "a/", "a//b", ".", "a/../b", "a~b", ".~x-0", "a b", "ä", "a\\b",
-        ] {
+        for bad in ["", "/a", "a/", "a//b", ".", "a/../b", "a+b", ".~x-0", "a b", "ä", "a\\b"] {
             assert!(Key::new(bad).is_err(), "{bad:?}");
         }
         assert!(Key::new(&"x".repeat(Key::MAX_PART + 1)).is_err());
@@ -173,9 +153,6 @@ mod tests {
         assert!(!key.is_below(&Key::new("cuts/host").unwrap()));
         assert!(!key.is_below(&key));
         assert_eq!(key.name(), "7.json");
-        assert_eq!(
-            key.below(Path::new("/s")),
-            Path::new("/s/cuts/host-1/7.json")
-        );
+        assert_eq!(key.below(Path::new("/s")), Path::new("/s/cuts/host-1/7.json"));
     }
 }
