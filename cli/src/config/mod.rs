@@ -1,0 +1,14 @@
+//! Configuration: one table of keys ([`keys`]), typed values ([`setting`]), and the four layers a value can come
+//! from ([`layers`]). What enters is text from flags, environment and file; what leaves is [`Settings`], or an
+//! error that names the key, where it was set, the value and what is allowed. Nothing is acted on here.
+
+mod keys;
+mod layers;
+mod reference;
+mod setting;
+mod setting_nouns;
+
+pub(crate) use keys::{KEYS, Key, Settings, key};
+pub(crate) use layers::{Config, File, strays};
+pub(crate) use reference::{markdown, show};
+pub(crate) use setting::{Setting, Span};

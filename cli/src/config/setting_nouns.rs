@@ -1,0 +1,85 @@
+//! The settings that are nouns of hourglass: a monitor's id, the metrics, a schedule, a time zone.
+
+use std::fmt;
+
+use chrono_tz::Tz;
+use schema::{MAX_METRICS, Metrics, MonitorId};
+
+use super::setting::Setting;
+
+impl Setting for MonitorId {
+    const PLACEHOLDER: &'static str = "NAME";
+
+    fn read(text: &str) -> Result<Self, String> {
+        Self::new(text).map_err(|error| error.to_string())
+    }
+
+    fn allowed() -> String {
+        "1 to 64 ASCII letters, digits, '-', '_' and '.', not starting with \"import-\"".into()
+    }
+}
+
+impl Setting for Metrics {
+    const PLACEHOLDER: &'static str = "LIST";
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|error: schema::Error| error.to_string())
+    }
+
+    fn allowed() -> String {
+        format!("1 to {MAX_METRICS} names in lower case, each NAME, NAME=utilisation or NAME=used")
+    }
+}
+
+impl Setting for Tz {
+    const PLACEHOLDER: &'static str = "ZONE";
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| "it is no time zone".into())
+    }
+
+    fn allowed() -> String {
+        "an IANA name, as in UTC or Europe/Berlin".into()
+    }
+}
+
+/// A schedule in the form people write it; the zone it is read in is a key of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Cron(pub(crate) String);
+
+impl fmt::Display for Cron {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Setting for Cron {
+    const PLACEHOLDER: &'static str = "CRON";
+
+    fn read(text: &str) -> Result<Self, String> {
+        scheduler::Schedule::parse(text, Tz::UTC)
+            .map(|_| Self(text.to_owned()))
+            .map_err(|error| error.to_string())
+    }
+
+    fn allowed() -> String {
+        "five cron fields as in \"0 * * * *\", six with seconds first, or @hourly, @daily, ...".into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_metrics_schedules_and_zones_are_checked() {
+        assert!(Metrics::read("cpu=utilisation, ram=used,disk").is_ok());
+        assert!(Metrics::read("cpu,cpu").is_err());
+        assert!(Cron::read("*/10 * * * * *").is_ok());
+        assert!(Cron::read("@hourly").is_ok());
+        assert!(Cron::read("whenever").is_err());
+        assert!(Tz::read("Europe/Berlin").is_ok());
+        assert!(Tz::read("Mars/Olympus").is_err());
+        assert!(MonitorId::read("import-7").is_err());
+    }
+}

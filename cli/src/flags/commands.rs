@@ -1,0 +1,340 @@
+//! Every command and the flags that are its own. Flags that set a configuration key are not here: they come from
+//! the table of keys.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use chrono_tz::Tz;
+use clap_complete::Shell;
+use views::query::{Every, View};
+
+use super::moment::Moment;
+use crate::config::{Setting, Span};
+
+/// The version with the commit, where the build knew it.
+const VERSION: &str = if env!("HOURGLASS_COMMIT").is_empty() {
+    env!("CARGO_PKG_VERSION")
+} else {
+    concat!(env!("CARGO_PKG_VERSION"), " (", env!("HOURGLASS_COMMIT"), ")")
+};
+
+/// A store for service-health metrics that answers exactly: every message it acknowledged, once.
+#[derive(Debug, Parser)]
+#[command(
+    name = "hourglass",
+    version = VERSION,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    propagate_version = true,
+    after_help = "Start with `hourglass demo`. Exit codes: 0 fine; 1 a difference found or unhealthy; 2 wrong use or failure."
+)]
+pub(crate) struct Cli {
+    /// Configuration file [default: ./hourglass.toml, else /etc/hourglass/hourglass.toml; env: HOURGLASS_CONFIG].
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Log more; twice for everything.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Log errors only, show no progress.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// How the log on stderr is written.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) log_format: LogFormat,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// A line a person reads.
+    #[default]
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// See it work: every role, four services, three rotations and a verification in about 40 seconds.
+    Demo(DemoArgs),
+    /// Run every role in one process.
+    Up,
+    /// Receive messages over TCP and keep the realtime views of what was received.
+    Monitor,
+    /// Rebuild the batch views on schedule.
+    Scheduler,
+    /// Send messages: generated, sampled from this host, or replayed from files.
+    Client {
+        /// What to send.
+        #[command(subcommand)]
+        command: ClientCommand,
+    },
+    /// Turn existing files into dated files that the next rebuild includes.
+    Import(ImportArgs),
+    /// Answer from the batch and realtime views, and the log beyond them, to the newest message.
+    Query(QueryArgs),
+    /// Print the original lines.
+    Cat(CatArgs),
+    /// List the services: first and last seen, and how many messages.
+    Services(ServicesArgs),
+    /// Rebuild the batch views now, at the cuts published so far.
+    Rebuild(RebuildArgs),
+    /// Recount the original lines with a separate implementation and compare every view with it.
+    Verify(VerifyArgs),
+    /// What is durable, uploaded, covered and waiting, read from the files.
+    Status(StatusArgs),
+    /// Show or check the configuration.
+    Config {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the manual page (troff).
+    Man,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Where to keep the data; without it, a temporary folder that goes when the demo ends.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// How long the services send.
+    #[arg(long, value_name = "SECONDS", default_value_t = 40, value_parser = clap::value_parser!(u64).range(5..=3600))]
+    pub(crate) seconds: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClientCommand {
+    /// Send generated messages as fast as they are taken, or at a rate.
+    Load(LoadArgs),
+    /// Send this host's real cpu, ram and disk.
+    Sample(SampleArgs),
+    /// Send the messages of files: NDJSON, JSON arrays or CSV; plain, .gz or .zst; `-` is standard input.
+    Replay(ReplayArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LoadArgs {
+    /// The monitor.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) connect: String,
+    /// Names of the services, separated by commas.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "a,b,c,d")]
+    pub(crate) service: Vec<String>,
+    /// Stop after this many messages [default: none, until Ctrl-C].
+    #[arg(long, value_name = "N")]
+    pub(crate) messages: Option<u64>,
+    /// Stop after this many seconds.
+    #[arg(long, value_name = "S", conflicts_with = "messages")]
+    pub(crate) seconds: Option<u64>,
+    /// Messages a second, all connections together [default: as many as are taken].
+    #[arg(long, value_name = "R", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) rate: Option<u64>,
+    /// Connections.
+    #[arg(long, value_name = "C", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) connections: u16,
+    /// Wait for acknowledgements, reconnect and send again what was not acknowledged.
+    #[arg(long)]
+    pub(crate) ack: bool,
+    /// The id under which lines are counted [default: random, printed].
+    #[arg(long, value_name = "ID", requires = "ack")]
+    pub(crate) client: Option<String>,
+    /// Seed of the generator: equal seeds send equal values.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+/// Time between samples: 10 ms to a day.
+pub(crate) type Interval = Span<10, 86_400_000>;
+
+#[derive(Debug, Args)]
+pub(crate) struct SampleArgs {
+    /// The monitor.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) connect: String,
+    /// The name this host's samples get.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: String,
+    /// Time between samples, as in 500ms, 1s, 1m.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = setting::<Interval>)]
+    pub(crate) interval: Interval,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// The monitor.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) connect: String,
+    /// The files; `-` is standard input.
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Keep the messages' own pace, this many times faster [default: as fast as they are taken].
+    #[arg(long, value_name = "X", value_parser = parse_speed)]
+    pub(crate) speed: Option<f64>,
+    /// Wait for acknowledgements; a replay that was interrupted goes on where it stopped.
+    #[arg(long)]
+    pub(crate) ack: bool,
+    /// The id under which lines are counted [default: a hash of the files].
+    #[arg(long, value_name = "ID", requires = "ack")]
+    pub(crate) client: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The files, each imported once; `-` is standard input.
+    #[arg(value_name = "FILE", required_unless_present = "undo")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Withdraw an import, by the hash that importing it printed.
+    #[arg(long, value_name = "HASH", conflicts_with = "files")]
+    pub(crate) undo: Option<String>,
+}
+
+/// A half-open range of time and the services in it. T is RFC 3339, YYYY-MM-DD, YYYY-MM-DDTHH:MM, `now`, or
+/// relative to now as in -90m (s, m, h, d, w).
+#[derive(Debug, Args)]
+pub(crate) struct RangeArgs {
+    /// From this time, floored to the minute.
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    pub(crate) from: Option<Moment>,
+    /// Up to before this time, raised to the minute.
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    pub(crate) to: Option<Moment>,
+    /// Only this service; may be repeated [default: all].
+    #[arg(long, value_name = "S")]
+    pub(crate) service: Vec<String>,
+    /// Time zone of times that name none, and of tables: an IANA name.
+    #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = setting::<Tz>)]
+    pub(crate) tz: Tz,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QueryArgs {
+    /// T is RFC 3339, YYYY-MM-DD, YYYY-MM-DDTHH:MM, `now` or relative as in -90m [default: --from -1h --to now].
+    #[command(flatten)]
+    pub(crate) range: RangeArgs,
+    /// Length of a row; rows are aligned to UTC.
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = one_of::<Every, 4>(["1m", "5m", "1h", "1d"]))]
+    pub(crate) every: Every,
+    /// Which views answer; merged adds the log up to the newest message.
+    #[arg(long, default_value = "merged", value_parser = one_of::<View, 3>(["merged", "batch", "realtime"]))]
+    pub(crate) view: View,
+    /// How the answer is written [default: table on a terminal, else csv].
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+}
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people: means and peaks.
+    Table,
+    /// Exact totals, peaks and means, six decimals.
+    Csv,
+    /// One object: coverage and rows.
+    Json,
+    /// One row a line.
+    Ndjson,
+    /// The columns of a view file, to a file or pipe.
+    Parquet,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CatArgs {
+    /// T as in `hourglass query --help` [default: everything].
+    #[command(flatten)]
+    pub(crate) range: RangeArgs,
+    /// The rejected lines that were kept, with reason, peer and time, instead.
+    #[arg(long, conflicts_with_all = ["positions", "service"])]
+    pub(crate) quarantine: bool,
+    /// Put each line's position before it: the file's source, sequence number and offset.
+    #[arg(long)]
+    pub(crate) positions: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServicesArgs {
+    /// How the list is written.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// Time zone of the table: an IANA name.
+    #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = setting::<Tz>)]
+    pub(crate) tz: Tz,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RebuildArgs {
+    /// Ignore what earlier builds computed: read every dated file again.
+    #[arg(long)]
+    pub(crate) full: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// T as in `hourglass query --help` [default: everything].
+    #[command(flatten)]
+    pub(crate) range: RangeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// How it is written.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: StatusFormat,
+    /// Exit with 1, and say why, unless all is healthy.
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+/// How the status is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StatusFormat {
+    /// For people.
+    #[default]
+    Table,
+    /// One object.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print every effective value and where it came from.
+    Show,
+    /// Check a file without using it.
+    Check {
+        /// The file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Print the reference of all keys (Markdown).
+    Reference,
+}
+
+/// One of these words, read as the type that owns them.
+fn one_of<T, const N: usize>(words: [&'static str; N]) -> impl TypedValueParser<Value = T>
+where
+    T: FromStr<Err = String> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(words).try_map(|word| word.parse::<T>())
+}
+
+/// A value that is a setting's type but no key's.
+fn setting<T: Setting>(text: &str) -> Result<T, String> {
+    T::read(text).map_err(|why| format!("{why}; allowed: {}", T::allowed()))
+}
+
+fn parse_speed(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('x').parse::<f64>() {
+        Ok(speed) if speed.is_finite() && speed > 0.0 => Ok(speed),
+        _ => Err("allowed: a number above 0, as in 1, 60 or 0.5".into()),
+    }
+}

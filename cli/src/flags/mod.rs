@@ -1,0 +1,105 @@
+//! The command line as it is written: commands and flags, parsed and checked one by one, acted on elsewhere.
+//! Enters: the process's arguments. Leaves: [`Cli`], and the configuration keys that were given as flags.
+
+mod commands;
+mod moment;
+
+use clap::builder::ValueParser;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
+
+pub(crate) use commands::{
+    CatArgs, Cli, ClientCommand, Command, ConfigCommand, DemoArgs, Format, ImportArgs, LoadArgs,
+    LogFormat, QueryArgs, RangeArgs, ReplayArgs, SampleArgs, ServicesArgs, StatusArgs, StatusFormat, VerifyArgs,
+};
+pub(crate) use moment::Moment;
+
+use crate::config::{KEYS, Key};
+
+/// Parses the arguments. Help, version and wrong use end the process here, as clap does it (exit code 2).
+pub(crate) fn parse() -> (Cli, Vec<(&'static Key, String)>) {
+    let matches = command().get_matches();
+    match Cli::from_arg_matches(&matches) {
+        Ok(cli) => (cli, given_keys(&matches)),
+        Err(error) => error.format(&mut command()).exit(),
+    }
+}
+
+/// The whole command line: the commands, each with the keys of the configuration that concern it.
+pub(crate) fn command() -> clap::Command {
+    let mut root = Cli::command();
+    let names: Vec<_> = root.get_subcommands().map(|c| c.get_name().to_owned()).collect();
+    for name in names {
+        let keys = || KEYS.iter().filter(|key| key.commands.contains(&name.as_str()));
+        root = root.mut_subcommand(&name, |command| command.args(keys().map(argument)));
+    }
+    root.mut_subcommand("config", |config| {
+        config.mut_subcommand("show", |show| show.args(KEYS.iter().map(argument)))
+    })
+}
+
+/// A key's flag. Its value stays text: all layers are checked alike, by the table.
+fn argument(key: &'static Key) -> clap::Arg {
+    let default = match key.default {
+        "" => String::new(),
+        text => format!("default: {text}; "),
+    };
+    clap::Arg::new(key.name)
+        .long(key.flag())
+        .value_name(key.placeholder)
+        .value_parser(ValueParser::string())
+        .help(format!("{} [{default}env: {}]", key.doc(), key.variable()))
+        .help_heading("Configuration (flag over environment over file over default)")
+}
+
+/// The keys given as flags to the command that was called, however deep it is.
+fn given_keys(matches: &ArgMatches) -> Vec<(&'static Key, String)> {
+    let Some((_, inner)) = matches.subcommand() else {
+        let given = |key: &&Key| matches.try_contains_id(key.name).unwrap_or(false);
+        let text = |key: &Key| matches.get_one::<String>(key.name).cloned();
+        let known = KEYS.iter().filter(given);
+        return known.filter_map(|key| Some((key, text(key)?))).collect();
+    };
+    given_keys(inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<(Cli, Vec<(&'static Key, String)>), clap::Error> {
+        let matches = command().try_get_matches_from(line.split(' '))?;
+        Ok((Cli::from_arg_matches(&matches)?, given_keys(&matches)))
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn keys_become_flags_of_the_commands_they_concern() {
+        let (_, keys) = parse("hourglass up --data d --listen h:1 --buffer-messages 9").unwrap();
+        let keys: Vec<_> = keys.iter().map(|(key, text)| (key.name, text.as_str())).collect();
+        assert_eq!(keys, [("data", "d"), ("listen.address", "h:1"), ("buffer.messages", "9")]);
+        assert!(parse("hourglass scheduler --listen h:1").is_err());
+        assert!(parse("hourglass config show --listen h:1").is_ok());
+    }
+
+    #[test]
+    fn a_relative_time_is_a_value_not_a_flag() {
+        let (cli, _) = parse("hourglass query --data d --from -90m --to now").unwrap();
+        let Command::Query(query) = cli.command else {
+            panic!("not a query")
+        };
+        assert_eq!(query.range.from, Some("-90m".parse().unwrap()));
+        assert!(parse("hourglass query --data d --from --to").is_err());
+    }
+
+    #[test]
+    fn what_excludes_each_other_is_refused() {
+        assert!(parse("hourglass client load --connect h:1 --messages 1 --seconds 1").is_err());
+        assert!(parse("hourglass import --data d --undo 00 file").is_err());
+        assert!(parse("hourglass import --data d").is_err());
+        assert!(parse("hourglass client load --connect h:1 --client me").is_err());
+    }
+}

@@ -1,0 +1,140 @@
+//! The data folder and store that a command works on: found, created where a role may create them, or refused
+//! with what to do about it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow, bail};
+use schema::Metrics;
+use serde::{Deserialize, Serialize};
+use storage::layout::{self, DataFolder};
+use storage::{Clock, Created, Disk, FileStore, LocalDisk, Store, StoreError, WallClock, sealed};
+use views::Reader;
+
+use crate::advice::Advice;
+use crate::config::Settings;
+
+/// Where a command works. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// The data folder's path.
+    pub(crate) data: PathBuf,
+    /// The same, as everything below it is named.
+    pub(crate) folder: DataFolder,
+    /// The local disk.
+    pub(crate) disk: Arc<dyn Disk>,
+    /// The store's root.
+    pub(crate) root: PathBuf,
+    /// The shared store.
+    pub(crate) store: Arc<dyn Store>,
+    /// The clock.
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The store's metrics.
+    pub(crate) metrics: Metrics,
+}
+
+/// What `store.json` says, once and for all.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Description {
+    version: u32,
+    metrics: Metrics,
+}
+
+const VERSION: u32 = 1;
+
+impl Place {
+    /// A store that is there.
+    ///
+    /// # Errors
+    /// No data folder named, or no store in it.
+    pub(crate) async fn existing(settings: &Settings) -> Result<Self> {
+        let mut place = Self::named(settings)?;
+        match place.described().await? {
+            Some(metrics) => place.metrics = metrics,
+            None => return Err(place.missing()),
+        }
+        Ok(place)
+    }
+
+    /// A store that is there, or a new one.
+    ///
+    /// # Errors
+    /// No data folder named, or a store whose metrics are others than configured.
+    pub(crate) async fn existing_or_new(settings: &Settings) -> Result<Self> {
+        let mut place = Self::named(settings)?;
+        place.disk.create_folders(&place.data)?;
+        place.disk.create_folders(&place.root)?;
+        let wanted = settings.metrics.0.clone();
+        if place.described().await?.is_none() {
+            place.describe(wanted.clone().unwrap_or_default()).await?;
+        }
+        let found = place.described().await?.ok_or_else(|| place.missing())?;
+        match wanted {
+            Some(wanted) if wanted != found => bail!(place.mismatch(&wanted, &found)),
+            _ => place.metrics = found,
+        }
+        Ok(place)
+    }
+
+    /// A reader of it all: the store, and the log of the monitor here if there is one.
+    pub(crate) fn reader(&self) -> Reader {
+        let reader = Reader::new(Arc::clone(&self.store), self.metrics.clone());
+        reader.with_folder(Arc::clone(&self.disk), self.folder.clone())
+    }
+
+    fn named(settings: &Settings) -> Result<Self> {
+        let data = settings.data.0.clone().ok_or_else(|| {
+            anyhow!("no data folder is given")
+                .advise("give --data DIR, set HOURGLASS_DATA, or write data = \"DIR\" in hourglass.toml")
+        })?;
+        let data = std::path::absolute(&data.0)
+            .with_context(|| format!("cannot find the data folder {}", data.0.display()))?;
+        let disk: Arc<dyn Disk> = Arc::new(LocalDisk::new());
+        let folder = DataFolder::new(data.clone());
+        let root = settings.store.0.as_ref().map_or_else(|| folder.store(), |root| root.0.clone());
+        let store: Arc<dyn Store> = Arc::new(FileStore::new(Arc::clone(&disk), root.clone()));
+        let clock: Arc<dyn Clock> = Arc::new(WallClock::new());
+        Ok(Self { data, folder, disk, root, store, clock, metrics: Metrics::default() })
+    }
+
+    /// The metrics in the store's description; `None` without one.
+    async fn described(&self) -> Result<Option<Metrics>> {
+        let key = layout::store_description();
+        let named = || format!("{}", key.below(&self.root).display());
+        let bytes = match self.store.read(&key).await {
+            Ok(bytes) => bytes,
+            Err(StoreError::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let description: Description = sealed::open(&bytes)
+            .with_context(|| format!("{} is not a store's description", named()))?;
+        if description.version != VERSION {
+            let version = description.version;
+            return Err(anyhow!("{} has version {version}, this program reads {VERSION}", named())
+                .advise("use the release of hourglass that wrote it"));
+        }
+        Ok(Some(description.metrics))
+    }
+
+    /// Writes the description of a new store. Someone else may be doing the same: the first one counts.
+    async fn describe(&self, metrics: Metrics) -> Result<()> {
+        let description = Description { version: VERSION, metrics };
+        let created = self.store.create(&layout::store_description(), sealed::seal(&description).into()).await;
+        match created {
+            Ok(Created::Created | Created::Exists) | Err(StoreError::Unknown { .. }) => Ok(()),
+            Err(error) => Err(error).with_context(|| format!("cannot create a store in {}", self.root.display())),
+        }
+    }
+
+    fn missing(&self) -> anyhow::Error {
+        anyhow!("there is no store in {}", self.root.display()).advise(format!(
+            "start one with `hourglass up --data {}`, or name the folder where one is",
+            self.data.display()
+        ))
+    }
+
+    fn mismatch(&self, wanted: &Metrics, found: &Metrics) -> anyhow::Error {
+        anyhow!("metrics = \"{wanted}\", but the store in {} has \"{found}\"", self.root.display())
+            .advise("a store's metrics are fixed when it is created: leave the key out, or use another store")
+    }
+}

@@ -1,0 +1,39 @@
+//! Standard output: buffered, and failing with an error of its own, so that a reader who leaves early (`head`)
+//! ends a command quietly.
+
+use std::io::{self, BufWriter, StdoutLock, Write};
+
+use crate::outcome::StdoutFailed;
+
+/// Buffered standard output. Call [`Stdout::finish`] at the end: what is buffered is lost otherwise.
+pub(crate) struct Stdout(BufWriter<StdoutLock<'static>>);
+
+impl Stdout {
+    /// Takes standard output for this command.
+    pub(crate) fn lock() -> Self {
+        Self(BufWriter::with_capacity(256 << 10, io::stdout().lock()))
+    }
+
+    /// Writes out what is buffered.
+    pub(crate) fn finish(mut self) -> anyhow::Result<()> {
+        Ok(self.flush()?)
+    }
+}
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map_err(StdoutFailed::wrap)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().map_err(StdoutFailed::wrap)
+    }
+}
+
+/// Prints one line at once.
+pub(crate) fn line(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}")
+        .and_then(|()| out.flush())
+        .map_err(|error| StdoutFailed::wrap(error).into())
+}
