@@ -1,0 +1,224 @@
+//! Generated load over any number of connections.
+//!
+//! In: [`LoadOptions`]. Out: messages stamped with the time they are sent at. Must hold: a given rate is kept
+//! exactly, by all connections together (`pace.rs`); each connection generates its own messages, from the seed and
+//! its number; generating costs far less than receiving.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use schema::{ClientId, Micros, ServiceName};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Now;
+use crate::error::ClientError;
+use crate::generator::{Generator, Profile, Variety};
+use crate::latency::Latency;
+use crate::pace::Pace;
+use crate::progress::Progress;
+use crate::sink::{OnEvent, Shared, Sink, log_events};
+
+/// Messages generated and sent at once when nothing holds them back: about 144 kB.
+const BATCH: u64 = 1024;
+/// With a rate, connections wake at most this often.
+const BEAT: Duration = Duration::from_millis(1);
+
+/// What to send, where, how fast and for how long.
+#[derive(Clone)]
+pub struct LoadOptions {
+    /// `host:port`.
+    pub peer: String,
+    /// Who the messages come from.
+    pub services: Vec<ServiceName>,
+    /// How lines are spelled.
+    pub variety: Variety,
+    /// Messages of all connections together; none is until `duration` or the token ends it.
+    pub messages: Option<u64>,
+    /// For how long.
+    pub duration: Option<Duration>,
+    /// Messages a second of all connections together; none is as fast as they are taken.
+    pub rate: Option<f64>,
+    /// How many connections, at least 1.
+    pub connections: u64,
+    /// With acks, as this client; of several connections, number `c` (from 1) is `<client>-<c>`.
+    pub client: Option<ClientId>,
+    /// Everything random follows from this.
+    pub seed: u64,
+    /// Stamps the messages.
+    pub now: Now,
+    /// Is raised while the load runs.
+    pub progress: Arc<Progress>,
+    /// Is told what happens to sessions.
+    pub on_event: OnEvent,
+}
+
+impl LoadOptions {
+    /// Full load of four services on one connection, without acks and without end.
+    pub fn new(peer: impl Into<String>, now: Now) -> Self {
+        Self {
+            peer: peer.into(),
+            services: crate::generator::service_names(4),
+            variety: Variety::One,
+            messages: None,
+            duration: None,
+            rate: None,
+            connections: 1,
+            client: None,
+            seed: 0,
+            now,
+            progress: Arc::default(),
+            on_event: log_events(),
+        }
+    }
+
+    fn check(&self) -> Result<(), ClientError> {
+        if self.connections == 0 {
+            return Err(ClientError::option("connections", 0, "at least 1"));
+        }
+        match self.rate {
+            Some(rate) if !rate.is_finite() || rate <= 0.0 => Err(ClientError::option("rate", rate, "above 0")),
+            _ => Ok(()),
+        }
+    }
+
+    /// The id of connection `connection`, counted from 0.
+    fn client_of(&self, connection: u64) -> Result<Option<ClientId>, ClientError> {
+        let Some(client) = &self.client else { return Ok(None) };
+        if self.connections == 1 {
+            return Ok(Some(client.clone()));
+        }
+        let id = format!("{client}-{}", connection + 1);
+        ClientId::new(&id).map(Some).map_err(|_| ClientError::option("client", id, "at most 128 printable bytes"))
+    }
+}
+
+/// What a load came to.
+#[derive(Clone, Debug, Default)]
+pub struct LoadReport {
+    /// Messages sent.
+    pub sent: u64,
+    /// With acks: lines acknowledged.
+    pub acked: u64,
+    /// With acks: how many of them were rejected.
+    pub rejected: u64,
+    /// How often connections were made again.
+    pub reconnects: u64,
+    /// From the first message to the last one's arrival (or acknowledgement).
+    pub elapsed: Duration,
+    /// With acks: from when a message was due to its acknowledgement.
+    pub latency: Latency,
+}
+
+/// Sends until the messages, the time or `token` end it; then waits for what was sent to arrive.
+///
+/// # Errors
+/// [`ClientError::Option`] for a rate or number of connections that cannot be, and whatever ends a connection.
+pub async fn load(options: LoadOptions, token: CancellationToken) -> Result<LoadReport, ClientError> {
+    options.check()?;
+    let shared = Shared {
+        peer: options.peer.clone(),
+        progress: Arc::clone(&options.progress),
+        on_event: Arc::clone(&options.on_event),
+    };
+    let mut sinks = Vec::new();
+    for connection in 0..options.connections {
+        sinks.push(Sink::open(&shared, options.client_of(connection)?).await?);
+    }
+    let start = Instant::now();
+    let mut tasks = JoinSet::new();
+    for (connection, sink) in (0..).zip(sinks) {
+        let lane = Lane::new(&options, start, connection, sink)?;
+        tasks.spawn(lane.run(token.child_token()));
+    }
+    let mut report = LoadReport::default();
+    while let Some(joined) = tasks.join_next().await {
+        let (sent, session) = joined.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))?;
+        report.sent += sent;
+        report.acked += session.acked;
+        report.rejected += session.rejected;
+        report.reconnects += session.reconnects;
+        report.latency.merge(&session.latency);
+    }
+    report.elapsed = start.elapsed();
+    Ok(report)
+}
+
+/// One connection's part of a load.
+struct Lane {
+    sink: Sink,
+    generator: Generator,
+    pace: Pace,
+    end: Option<Instant>,
+    now: Now,
+    progress: Arc<Progress>,
+    sent: u64,
+}
+
+impl Lane {
+    fn new(options: &LoadOptions, start: Instant, connection: u64, sink: Sink) -> Result<Self, ClientError> {
+        let pace = Pace::new(start, options.rate, connection, options.connections);
+        // With a rate and a time, what is sent is exact too: all that is due before the end.
+        let in_time = match (options.rate, options.duration) {
+            (Some(rate), Some(duration)) => Some((duration.as_secs_f64() * rate).ceil() as u64),
+            _ => None,
+        };
+        let messages = options.messages.into_iter().chain(in_time).min();
+        let profile = Profile {
+            seed: options.seed,
+            stream: connection,
+            services: options.services.clone(),
+            messages: messages.map_or(u64::MAX, |messages| pace.share(messages)),
+            start: START,
+            span: 0,
+            variety: options.variety,
+        };
+        Ok(Self {
+            sink,
+            generator: Generator::new(&profile)?,
+            pace,
+            end: options.duration.filter(|_| in_time.is_none()).map(|duration| start + duration),
+            now: Arc::clone(&options.now),
+            progress: Arc::clone(&options.progress),
+            sent: 0,
+        })
+    }
+
+    async fn run(mut self, token: CancellationToken) -> Result<(u64, crate::SessionReport), ClientError> {
+        let sending = async {
+            while self.generator.remaining() > 0 && self.end.is_none_or(|end| Instant::now() < end) {
+                self.step().await?;
+            }
+            Ok(())
+        };
+        tokio::select! {
+            sent = sending => sent?,
+            () = token.cancelled() => {}
+        }
+        let session = self.sink.finish().await?;
+        Ok((self.sent, session))
+    }
+
+    /// Sends what is due, or waits until something is.
+    async fn step(&mut self) -> Result<(), ClientError> {
+        let now = Instant::now();
+        let behind = self.pace.due(now).saturating_sub(self.sent);
+        if behind == 0 {
+            return self.sink.wait(self.pace.when(self.sent).max(now + BEAT)).await;
+        }
+        let due = if behind == u64::MAX - self.sent { now } else { self.pace.when(self.sent) };
+        let mut lines = self.sink.buffer();
+        let count = self.generator.fill_at(&mut lines, behind.min(BATCH), (self.now)());
+        self.sent += count;
+        self.sink.send(lines, due).await?;
+        self.progress.add_sent(count);
+        Ok(())
+    }
+}
+
+/// What a live profile starts at; its messages are stamped as they are sent.
+const START: Micros = match Micros::new(1_000_000_000_000_000) {
+    Some(start) => start,
+    None => panic!("2001 is a time"),
+};

@@ -1,0 +1,163 @@
+//! Where lines go: a plain connection, or a session with acks.
+//!
+//! In: whole lines. Out: the same, on TCP. Must hold: `finish` returns only when the monitor has read everything
+//! (plain: it closed its side) or has made it durable (acks).
+
+use std::io;
+use std::sync::Arc;
+
+use schema::{ClientId, ServerFrame};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until};
+
+use crate::error::ClientError;
+use crate::progress::Progress;
+use crate::session::{Session, SessionEvent, SessionOptions, SessionReport};
+
+/// Is told what happens to the sessions of a command; by default it is logged.
+pub type OnEvent = Arc<dyn Fn(&SessionEvent<'_>) + Send + Sync>;
+
+/// What the connections of one command share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) peer: String,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) on_event: OnEvent,
+}
+
+/// An open connection of either kind.
+#[derive(Debug)]
+pub(crate) enum Sink {
+    Plain(Plain),
+    Acked(Box<Session>),
+}
+
+impl Sink {
+    /// Connects; with `client` it is a session of that id.
+    pub(crate) async fn open(shared: &Shared, client: Option<ClientId>) -> Result<Self, ClientError> {
+        let Some(client) = client else { return Ok(Self::Plain(Plain::open(&shared.peer).await?)) };
+        let (progress, on_event) = (Arc::clone(&shared.progress), Arc::clone(&shared.on_event));
+        let session = Session::open(SessionOptions::new(&shared.peer, client), move |event| {
+            if let SessionEvent::Settled { acked, rejected } = event {
+                progress.add_settled(acked, rejected);
+            }
+            on_event(&event);
+        });
+        Ok(Self::Acked(Box::new(session.await?)))
+    }
+
+    /// How many lines of this stream were durable before: they are not to be sent again.
+    pub(crate) fn resumed_at(&self) -> u64 {
+        match self {
+            Self::Plain(_) => 0,
+            Self::Acked(session) => session.resumed_at(),
+        }
+    }
+
+    /// An empty buffer.
+    pub(crate) fn buffer(&mut self) -> Vec<u8> {
+        match self {
+            Self::Plain(plain) => std::mem::take(&mut plain.spare),
+            Self::Acked(session) => session.buffer(),
+        }
+    }
+
+    /// Sends whole lines, waiting for room first.
+    pub(crate) async fn send(&mut self, lines: Vec<u8>, due: Instant) -> Result<(), ClientError> {
+        match self {
+            Self::Plain(plain) => plain.send(lines).await,
+            Self::Acked(session) => {
+                session.room().await?;
+                session.push(lines, due).await
+            }
+        }
+    }
+
+    /// Waits until `deadline`, reading acks meanwhile.
+    pub(crate) async fn wait(&mut self, deadline: Instant) -> Result<(), ClientError> {
+        match self {
+            Self::Plain(_) => sleep_until(deadline).await,
+            Self::Acked(session) => session.run_until(deadline).await?,
+        }
+        Ok(())
+    }
+
+    /// Ends the stream, and waits until everything arrived.
+    pub(crate) async fn finish(self) -> Result<SessionReport, ClientError> {
+        match self {
+            Self::Plain(plain) => plain.finish().await.map(|()| SessionReport::default()),
+            Self::Acked(mut session) => {
+                session.settle().await?;
+                Ok(session.report())
+            }
+        }
+    }
+}
+
+/// A connection without acks.
+#[derive(Debug)]
+pub(crate) struct Plain {
+    stream: TcpStream,
+    peer: String,
+    spare: Vec<u8>,
+}
+
+impl Plain {
+    pub(crate) async fn open(peer: &str) -> Result<Self, ClientError> {
+        let failed = |source| ClientError::Connect { peer: peer.to_owned(), source };
+        let stream = TcpStream::connect(peer).await.map_err(failed)?;
+        stream.set_nodelay(true).map_err(failed)?;
+        Ok(Self { stream, peer: peer.to_owned(), spare: Vec::new() })
+    }
+
+    pub(crate) async fn send(&mut self, mut lines: Vec<u8>) -> Result<(), ClientError> {
+        if let Err(source) = self.stream.write_all(&lines).await {
+            return Err(self.failed(source).await);
+        }
+        lines.clear();
+        self.spare = lines;
+        Ok(())
+    }
+
+    pub(crate) async fn finish(mut self) -> Result<(), ClientError> {
+        match self.stream.shutdown().await {
+            Ok(()) => match self.answer().await {
+                Ok(None) => Ok(()),
+                Ok(Some(reason)) => Err(ClientError::Refused { peer: self.peer, reason }),
+                Err(source) => Err(ClientError::Send { peer: self.peer, source }),
+            },
+            Err(source) => Err(self.failed(source).await),
+        }
+    }
+
+    /// Why sending failed: in the monitor's words, if it said why it closed.
+    async fn failed(&mut self, source: io::Error) -> ClientError {
+        let peer = self.peer.clone();
+        match self.answer().await {
+            Ok(Some(reason)) => ClientError::Refused { peer, reason },
+            _ => ClientError::Send { peer, source },
+        }
+    }
+
+    /// Reads until the monitor closes; a plain connection gets no answer but a refusal.
+    async fn answer(&mut self) -> io::Result<Option<String>> {
+        let mut answer = Vec::new();
+        (&mut self.stream).take(4096).read_to_end(&mut answer).await?;
+        let refusal = answer.split(|&byte| byte == b'\n').find_map(|line| match ServerFrame::parse(line) {
+            Ok(ServerFrame::Error(reason)) => Some(reason),
+            _ => None,
+        });
+        Ok(refusal)
+    }
+}
+
+/// The default [`OnEvent`]: everything that is news goes to the log.
+pub fn log_events() -> OnEvent {
+    Arc::new(|event| match event {
+        SessionEvent::Settled { .. } => {}
+        SessionEvent::Rejected { line, reason } => tracing::warn!(line, reason = reason.as_str(), "line rejected"),
+        SessionEvent::Lost { error } => tracing::warn!(%error, "connection lost"),
+        SessionEvent::Resumed { line } => tracing::info!(line, "connection resumed"),
+    })
+}
