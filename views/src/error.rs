@@ -52,6 +52,18 @@ pub enum ViewError {
         /// Why it failed.
         source: parquet::errors::ParquetError,
     },
+    /// Messages that are covered are in no file that could be found.
+    #[error("{what} cannot be found")]
+    Missing {
+        /// Whose messages, from where to where, or which file.
+        what: String,
+    },
+    /// The monitor's log on this machine could not be read.
+    #[error(transparent)]
+    Log(#[from] log::LogError),
+    /// What was read could not be written to where it should go.
+    #[error("output: {0}")]
+    Output(#[source] std::io::Error),
     /// Another build published this manifest's number first; its result stands.
     #[error("manifest {number} was published by another build")]
     Overtaken {
@@ -67,6 +79,14 @@ impl ViewError {
 
     pub(crate) fn dated_file(name: impl ToString, why: impl ToString) -> Self {
         ViewError::DatedFile { name: name.to_string(), why: why.to_string() }
+    }
+
+    pub(crate) fn cut(name: impl ToString, why: impl ToString) -> Self {
+        ViewError::Cut { name: name.to_string(), why: why.to_string() }
+    }
+
+    pub(crate) fn missing(what: impl ToString) -> Self {
+        ViewError::Missing { what: what.to_string() }
     }
 
     pub(crate) fn io(operation: &'static str, path: impl Into<PathBuf>, source: std::io::Error) -> Self {

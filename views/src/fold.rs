@@ -56,7 +56,7 @@ struct Service {
     /// The row added to last.
     minute: Minute,
     cell: Option<u32>,
-    cells: HashMap<u32, u32>,
+    cells: HashMap<Minute, u32>,
 }
 
 impl Table {
@@ -90,7 +90,7 @@ impl Table {
         }
     }
 
-    /// Adds one message; `service` must be a valid name.
+    /// Adds one message; `service` is a valid name.
     #[inline]
     pub fn add(&mut self, service: &str, time: Micros, values: &[Millionths]) {
         let minute = time.minute();
@@ -119,7 +119,6 @@ impl Table {
         for service in other.services.iter().filter(|service| !service.cells.is_empty()) {
             let index = self.service(service.name.as_str());
             for (&minute, &cell) in &service.cells {
-                let minute = Minute::new(minute);
                 if !self.selection.wants_minute(minute) {
                     continue;
                 }
@@ -160,7 +159,7 @@ impl Table {
         let mut services: Vec<&Service> = self.services.iter().collect();
         services.sort_unstable_by(|a, b| a.name.as_str().cmp(b.name.as_str()));
         services.into_iter().flat_map(|service| {
-            let mut cells: Vec<(u32, u32)> = service.cells.iter().map(|(&m, &c)| (m, c)).collect();
+            let mut cells: Vec<(Minute, u32)> = service.cells.iter().map(|(&m, &c)| (m, c)).collect();
             cells.sort_unstable();
             cells.into_iter().map(|(minute, cell)| self.row(service, minute, cell))
         })
@@ -174,9 +173,9 @@ impl Table {
         rows
     }
 
-    fn row<'a>(&'a self, service: &'a Service, minute: u32, cell: u32) -> Row<'a> {
+    fn row<'a>(&'a self, service: &'a Service, minute: Minute, cell: u32) -> Row<'a> {
         let (msg_num, metrics) = self.cells.get(cell);
-        Row { service: &service.name, minute: Minute::new(minute), msg_num, metrics }
+        Row { service: &service.name, minute, msg_num, metrics }
     }
 
     #[inline]
@@ -198,11 +197,12 @@ impl Table {
             return index;
         }
         let index = self.services.len() as u32;
-        let name = ServiceName::from_valid(name);
+        #[expect(clippy::expect_used, reason = "whatever reads messages or rows lets no other name through")]
+        let name = ServiceName::new(name).expect("a valid service name");
         self.services.push(Service {
             wanted: self.selection.wants_service(name.as_str()),
             name: name.clone(),
-            minute: Minute::new(0),
+            minute: Minute::MAX,
             cell: None,
             cells: HashMap::new(),
         });
@@ -223,7 +223,7 @@ impl Table {
             return None;
         }
         let cells = &mut self.cells;
-        let cell = *service.cells.entry(minute.get()).or_insert_with(|| cells.push());
+        let cell = *service.cells.entry(minute).or_insert_with(|| cells.push());
         service.minute = minute;
         service.cell = Some(cell);
         Some(cell)
@@ -272,10 +272,9 @@ impl Cells {
 
     fn push(&mut self) -> u32 {
         if self.len as usize == self.chunks.len() * CHUNK {
-            let empty = MetricAggregate { sum: 0, max: Millionths::ZERO, max_time: Micros::EPOCH };
             self.chunks.push(Chunk {
                 counts: vec![0; CHUNK].into_boxed_slice(),
-                metrics: vec![empty; CHUNK * self.width].into_boxed_slice(),
+                metrics: vec![MetricAggregate::EMPTY; CHUNK * self.width].into_boxed_slice(),
             });
         }
         self.len += 1;
@@ -297,26 +296,16 @@ impl Cells {
     #[inline]
     fn add(&mut self, cell: u32, time: Micros, values: &[Millionths]) {
         let (count, metrics) = self.get_mut(cell);
-        if *count == 0 {
-            for (metric, &value) in metrics.iter_mut().zip(values) {
-                *metric = MetricAggregate::of(value, time);
-            }
-        } else {
-            for (metric, &value) in metrics.iter_mut().zip(values) {
-                metric.add(value, time);
-            }
+        for (metric, &value) in metrics.iter_mut().zip(values) {
+            metric.add(value, time);
         }
         *count += 1;
     }
 
     fn merge(&mut self, cell: u32, msg_num: u64, other: &[MetricAggregate]) {
         let (count, metrics) = self.get_mut(cell);
-        if *count == 0 {
-            metrics.copy_from_slice(other);
-        } else {
-            for (metric, other) in metrics.iter_mut().zip(other) {
-                metric.merge(other);
-            }
+        for (metric, other) in metrics.iter_mut().zip(other) {
+            metric.merge(other);
         }
         *count += msg_num;
     }

@@ -1,13 +1,17 @@
 //! Batch and realtime views, manifest, merge, query and verification.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
-pub mod error;
-pub mod fold;
-pub mod manifest;
-pub mod map;
-pub mod period;
-pub mod selection;
-pub mod view_file;
+mod error;
+mod fold;
+mod input;
+mod manifest;
+mod map;
+mod period;
+mod progress;
+mod row_bytes;
+mod selection;
+mod spill;
+mod view_file;
 
 pub use error::{Result, ViewError};
 pub use fold::{Row, Table};

@@ -1,47 +1,49 @@
 //! The manifest: which files are the batch view, and what they cover.
 //!
-//! Publishing manifest n + 1 is the one step that puts a build in: it is
-//! created only if absent, so of two builds based on n one wins and the other
-//! has merely written files nobody names. No number is ever used twice; an old
-//! manifest shrinks to a tombstone.
+//! Enters: a finished build. Leaves: the newest build, to whoever reads. What
+//! must hold: publishing manifest n + 1 is the one step that puts a build in.
+//! It is created only if absent, so of two builds based on n one wins and the
+//! other has merely written files nobody names; no number is ever used twice.
 //!
 //! # Format
 //! `views/manifest/<n:010>.json` is a sealed document (`storage::sealed`) with
 //! the body
 //! ```text
-//! {"version":1,"number":57,"base":56,"nonce":"<16 hex>","built_at":<us>,
-//!  "latest_tick":<us>,
-//!  "monitors":[{"monitor":"east","incarnation":"<16 hex>","generation":12,
-//!               "position":{"seq":31,"offset":0},"messages":9000,"latest":<us>}],
+//! {"version":1,"number":57,"base":56,"nonce":"<16 hex>","built_at":<us>,"latest_tick":<us>,
+//!  "monitors":[{"monitor":"east","incarnation":"<16 hex>","generation":12,"position":"31:0",
+//!               "messages":9000,"latest":<us>}],
 //!  "imports":[{"import":"<64 hex>","cut":0,"messages":100,"latest":<us>}],
 //!  "services":[{"service":"checkout","partitions":[
-//!     ["2026-11-21",56,"<8 hex attempt>",1440,86400,98304,"<8 hex crc>",<first>,<last>]]}],
+//!     ["2026-11-21",56,"<8 hex>",1440,86400,98304,"<8 hex>",29894400,29895839]]}],
 //!  "content":"<64 hex>"}
 //! ```
-//! A partition is (period, base, attempt, rows, messages, file bytes, CRC-32C
-//! of its canonical rows, first and last minute since 1970). `content` is the
-//! SHA-256 of one line `service period rows messages crc first last` a
-//! partition: equal content, equal hash, whatever the files are called.
-//! A tombstone is a sealed `{"version":1,"number":57,"tombstone":true}`.
-//! `views/manifest-hint` holds a decimal number, a lower bound of the newest.
+//! A partition is: period, base and attempt (both in its file's name), rows,
+//! messages, file bytes, CRC-32C of its canonical rows (`row_bytes`), first and
+//! last minute since 1970. `content` is the SHA-256 of one line
+//! `service period rows messages crc first last\n` a partition: equal content,
+//! equal hash, whatever the files are called and however they came about.
 
-use std::sync::Arc;
+mod newest;
+mod partition;
+mod publish;
 
-use schema::{Generation, ImportHash, Incarnation, Micros, Minute, MonitorId, Position, ServiceName};
+use schema::{Generation, ImportHash, Incarnation, Micros, MonitorId, Position, ServiceName};
 use serde::{Deserialize, Serialize};
-use storage::Store;
+use sha2::{Digest, Sha256};
 
-use crate::error::Result;
-use crate::period::Period;
+pub(crate) use newest::{newest_number, read};
+pub use partition::Partition;
+pub(crate) use partition::key;
 
 /// One build: its files and what they cover.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// 1.
+    /// [`Manifest::VERSION`].
     pub version: u32,
     /// This manifest's number, from 1.
     pub number: u64,
-    /// The manifest it was built from; 0 if from none.
+    /// The manifest it was built from, the number before; 0 before the first.
     pub base: u64,
     /// What tells this build from another that wants the same number.
     pub nonce: String,
@@ -51,7 +53,7 @@ pub struct Manifest {
     pub latest_tick: Micros,
     /// What is covered of each monitor, by id.
     pub monitors: Vec<CoveredMonitor>,
-    /// The imports decided on, by hash, withdrawn ones too.
+    /// The imports taken into account, by hash, withdrawn ones too.
     pub imports: Vec<CoveredImport>,
     /// The batch view of each service, by name (bytewise).
     pub services: Vec<ServiceViews>,
@@ -98,38 +100,9 @@ pub struct ServiceViews {
     pub partitions: Vec<Partition>,
 }
 
-/// One batch view file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Partition {
-    /// The time it stands for.
-    pub period: Period,
-    /// The manifest its build started from, part of its name.
-    pub base: u64,
-    /// Random, part of its name.
-    pub attempt: u32,
-    /// How many rows it holds.
-    pub rows: u64,
-    /// How many messages they stand for.
-    pub messages: u64,
-    /// The file's length.
-    pub bytes: u64,
-    /// CRC-32C of its canonical rows.
-    pub crc32c: u32,
-    /// Its first minute.
-    pub first: Minute,
-    /// Its last minute.
-    pub last: Minute,
-}
-
 impl Manifest {
-    /// The newest manifest, or none if nothing was ever built.
-    ///
-    /// # Errors
-    /// The store's, and `Corrupt` naming a manifest whose checksum does not fit.
-    pub async fn newest(store: &dyn Store) -> Result<Option<Arc<Manifest>>> {
-        let _ = store;
-        todo!()
-    }
+    /// The one version there is.
+    pub const VERSION: u32 = 1;
 
     /// The partitions of `service`, by time; none if it is unknown.
     #[must_use]
@@ -144,5 +117,31 @@ impl Manifest {
     #[must_use]
     pub fn monitor(&self, monitor: &MonitorId) -> Option<&CoveredMonitor> {
         self.monitors.iter().find(|covered| covered.monitor == *monitor)
+    }
+
+    /// What is covered of the import `hash`.
+    #[must_use]
+    pub fn import(&self, hash: &ImportHash) -> Option<&CoveredImport> {
+        self.imports.iter().find(|covered| covered.import == *hash)
+    }
+
+    /// How many messages the batch holds.
+    #[must_use]
+    pub fn messages(&self) -> u64 {
+        self.services.iter().flat_map(|views| &views.partitions).map(|partition| partition.messages).sum()
+    }
+
+    /// The hash of what `services` hold: the same for the same rows.
+    pub(crate) fn hash_content(services: &[ServiceViews]) -> String {
+        let mut hash = Sha256::new();
+        let mut line = String::new();
+        for views in services {
+            for partition in &views.partitions {
+                line.clear();
+                partition.write_content(&views.service, &mut line);
+                hash.update(line.as_bytes());
+            }
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }

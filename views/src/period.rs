@@ -5,10 +5,11 @@
 //! that the same cuts always give the same files.
 
 use std::fmt;
-use std::ops::Range;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use schema::{Date, Minute, Month};
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A day or a month, UTC. Ordered by its first minute.
@@ -31,20 +32,20 @@ impl Period {
     /// The same time while `current` is the current month: a day grown old becomes its month.
     #[must_use]
     pub fn at(self, current: Month) -> Self {
-        Period::of(self.minutes().start, current)
+        Period::of(*self.minutes().start(), current)
     }
 
     /// The minutes it holds.
     #[must_use]
-    pub fn minutes(self) -> Range<Minute> {
+    pub fn minutes(self) -> RangeInclusive<Minute> {
         match self {
-            Period::Day(date) => date.start().minute()..date.next().start().minute(),
-            Period::Month(month) => month.first().start().minute()..month.next().first().start().minute(),
+            Period::Day(date) => date.first_minute()..=date.last_minute(),
+            Period::Month(month) => month.first().first_minute()..=month.last().last_minute(),
         }
     }
 
     fn order(self) -> (Minute, bool) {
-        (self.minutes().start, matches!(self, Period::Month(_)))
+        (*self.minutes().start(), matches!(self, Period::Month(_)))
     }
 }
 
@@ -91,7 +92,21 @@ impl Serialize for Period {
 
 impl<'de> Deserialize<'de> for Period {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        deserializer.deserialize_str(Text)
+    }
+}
+
+/// Reads a period without allocating: a manifest holds thousands.
+struct Text;
+
+impl Visitor<'_> for Text {
+    type Value = Period;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("YYYY-MM-DD or YYYY-MM")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Period, E> {
+        text.parse().map_err(E::custom)
     }
 }

@@ -2,17 +2,18 @@
 //!
 //! One type for the query's range, the recomputed periods of a rebuild and the
 //! pruning of view files. What must hold: ranges are sorted, disjoint and not
-//! empty.
+//! empty, so one look finds a minute's.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use schema::{Minute, ServiceName};
 
 /// A set of minutes, and optionally of services; the default is everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
-    minutes: Option<Vec<Range<Minute>>>,
+    /// By number, half-open, so that the last minute of 9999 has an end.
+    minutes: Option<Vec<Range<u32>>>,
     services: Option<BTreeSet<ServiceName>>,
 }
 
@@ -26,15 +27,17 @@ impl Selection {
     /// Only minutes in `minutes` (half-open).
     #[must_use]
     pub fn minutes(minutes: Range<Minute>) -> Self {
-        Selection::within([minutes])
+        let only = minutes.start.get()..minutes.end.get();
+        Selection { minutes: Some(if only.is_empty() { Vec::new() } else { vec![only] }), services: None }
     }
 
     /// Only minutes in one of `ranges`, which may overlap and come in any order.
     #[must_use]
-    pub fn within(ranges: impl IntoIterator<Item = Range<Minute>>) -> Self {
-        let mut ranges: Vec<_> = ranges.into_iter().filter(|range| range.start < range.end).collect();
+    pub fn within(ranges: impl IntoIterator<Item = RangeInclusive<Minute>>) -> Self {
+        let mut ranges: Vec<Range<u32>> = ranges.into_iter().map(|range| range.start().get()..range.end().get() + 1).collect();
+        ranges.retain(|range| !range.is_empty());
         ranges.sort_by_key(|range| range.start);
-        let mut merged: Vec<Range<Minute>> = Vec::new();
+        let mut merged: Vec<Range<u32>> = Vec::new();
         for range in ranges {
             match merged.last_mut() {
                 Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
@@ -55,15 +58,13 @@ impl Selection {
     #[inline]
     #[must_use]
     pub fn wants_minute(&self, minute: Minute) -> bool {
-        match &self.minutes {
+        match self.minutes.as_deref() {
             None => true,
-            Some(ranges) => match ranges.as_slice() {
-                [only] => only.contains(&minute),
-                ranges => {
-                    let next = ranges.partition_point(|range| range.end <= minute);
-                    ranges.get(next).is_some_and(|range| range.contains(&minute))
-                }
-            },
+            Some([only]) => only.contains(&minute.get()),
+            Some(ranges) => {
+                let next = ranges.partition_point(|range| range.end <= minute.get());
+                ranges.get(next).is_some_and(|range| range.contains(&minute.get()))
+            }
         }
     }
 
@@ -72,7 +73,7 @@ impl Selection {
     pub fn touches(&self, least: Minute, greatest: Minute) -> bool {
         match &self.minutes {
             None => true,
-            Some(ranges) => ranges.iter().any(|range| range.start <= greatest && least < range.end),
+            Some(ranges) => ranges.iter().any(|range| range.start <= greatest.get() && least.get() < range.end),
         }
     }
 
@@ -94,12 +95,12 @@ mod tests {
     use super::*;
 
     fn minute(n: u32) -> Minute {
-        Minute::new(n)
+        Minute::new(n).unwrap()
     }
 
     #[test]
     fn overlapping_ranges_become_one() {
-        let selection = Selection::within([minute(5)..minute(9), minute(1)..minute(5), minute(20)..minute(21)]);
+        let selection = Selection::within([minute(5)..=minute(8), minute(1)..=minute(4), minute(20)..=minute(20)]);
         for n in 0..30 {
             assert_eq!(selection.wants_minute(minute(n)), (1..9).contains(&n) || n == 20, "{n}");
         }

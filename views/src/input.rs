@@ -1,0 +1,120 @@
+//! Where lines are read from: a local file, or the store.
+
+use std::fmt;
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use storage::{Key, Store};
+use tokio::runtime::Handle;
+
+use crate::error::{Result, ViewError};
+
+/// Bytes asked of a store that is not local at once.
+const READ_AHEAD: u64 = 4 << 20;
+
+/// A stretch of whole lines.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// The file.
+    pub place: Place,
+    /// Which bytes of it; both ends are line boundaries.
+    pub range: Range<u64>,
+    /// What those bytes are, where a cut says so.
+    pub expected: Option<Expected>,
+}
+
+/// What a cut says of a dated file's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Their CRC-32C.
+    pub crc32c: u32,
+    /// How many messages they hold.
+    pub messages: u64,
+}
+
+/// Where lines lie.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// A file of this machine.
+    Local(PathBuf),
+    /// A file of the store.
+    Stored(Key),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Local(path) => path.display().fmt(f),
+            Place::Stored(key) => key.fmt(f),
+        }
+    }
+}
+
+/// An open input.
+pub(crate) struct Lines<'a> {
+    input: &'a Input,
+    source: Source<'a>,
+}
+
+enum Source<'a> {
+    File(File),
+    Store { store: &'a dyn Store, key: &'a Key, handle: &'a Handle, ahead: Mutex<(u64, Bytes)> },
+}
+
+impl<'a> Lines<'a> {
+    /// Opens `input` and checks that it is long enough.
+    pub(crate) fn open(input: &'a Input, store: &'a dyn Store, handle: &'a Handle) -> Result<Self> {
+        let path = match &input.place {
+            Place::Local(path) => Some(path.clone()),
+            Place::Stored(key) => store.local_path(key),
+        };
+        let file = path.as_ref().map(File::open);
+        let (source, length) = match (&input.place, file) {
+            (_, Some(Ok(file))) => {
+                let length = file.metadata().map_err(|why| unreadable(input, why))?.len();
+                (Source::File(file), Some(length))
+            }
+            (Place::Local(_), Some(Err(why))) => return Err(unreadable(input, why)),
+            (Place::Stored(key), _) => {
+                let length = handle.block_on(store.length(key))?;
+                (Source::Store { store, key, handle, ahead: Mutex::default() }, length)
+            }
+            (Place::Local(path), None) => return Err(ViewError::dated_file(path.display(), "it has no path")),
+        };
+        match length {
+            None => Err(ViewError::dated_file(&input.place, "it is not in the store")),
+            Some(length) if length < input.range.end => {
+                let why = format!("it is {length} bytes long, {} are expected", input.range.end);
+                Err(ViewError::dated_file(&input.place, why))
+            }
+            Some(_) => Ok(Lines { input, source }),
+        }
+    }
+
+    /// Fills `buffer` from byte `at` on; fewer bytes, or none, only where the file ends.
+    pub(crate) fn read(&self, buffer: &mut [u8], at: u64) -> Result<usize> {
+        match &self.source {
+            Source::File(file) => file.read_at(buffer, at).map_err(|why| unreadable(self.input, why)),
+            Source::Store { store, key, handle, ahead } => {
+                let mut ahead = ahead.lock();
+                let held = ahead.0..ahead.0 + ahead.1.len() as u64;
+                if !held.contains(&at) {
+                    let end = self.input.range.end.min(at + READ_AHEAD);
+                    *ahead = (at, handle.block_on(store.read_range(key, at..end))?);
+                }
+                let rest = ahead.1.slice((at - ahead.0) as usize..);
+                let length = rest.len().min(buffer.len());
+                buffer[..length].copy_from_slice(&rest[..length]);
+                Ok(length)
+            }
+        }
+    }
+}
+
+fn unreadable(input: &Input, source: std::io::Error) -> ViewError {
+    ViewError::io("read", input.place.to_string(), source)
+}
