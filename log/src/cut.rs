@@ -1,0 +1,141 @@
+//! Cuts: what a generation, or an import, consists of, as the store has it.
+//!
+//! # Format
+//! `cuts/<source>/<g:010>.json`, a sealed document ([`storage::sealed`]),
+//! created only if absent and never changed:
+//! ```text
+//! {"version":1,"source":"<monitor id>|import-<64 hex>","incarnation":"<16 hex>"|null,
+//!  "generation":g,"tick":<microseconds>,"position":"<seq>:<offset>",
+//!  "withdrawn":false,"rejected":{"<reason>":n,...},
+//!  "files":[{"key":"master/date=...","seq":n,"date":"YYYY-MM-DD","length":n,
+//!            "crc32c":n,"messages":n,"least":<us>,"greatest":<us>},...]}
+//! ```
+//! A monitor's message is in generation <= g exactly if its position is below
+//! the cut's. Its files are those of generation g alone; a generation without
+//! messages has none.
+
+use schema::{Date, Generation, Incarnation, Micros, Position, Rejects, Source};
+use serde::{Deserialize, Serialize};
+use storage::Key;
+use storage::layout::{self, DatedName};
+use storage::sealed::{self, SealError};
+
+use crate::error::LogError;
+use crate::files::FileSummary;
+use crate::snapshot::Snapshot;
+
+/// The end of a generation, and what is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cut {
+    version: u32,
+    /// Whose.
+    pub source: Source,
+    /// Which life of that monitor; `None` for an import.
+    pub incarnation: Option<Incarnation>,
+    /// The generation it ends. An import has 0; a withdrawal of it 1, and so on.
+    pub generation: Generation,
+    /// The tick that ended it; for an import, when it was made.
+    pub tick: Micros,
+    /// The first position that is not in it any more.
+    pub position: Position,
+    /// Whether the import no longer counts.
+    pub withdrawn: bool,
+    /// What was rejected in it, by reason.
+    pub rejected: Rejects,
+    /// The generation's dated files, in order.
+    pub files: Vec<DatedFile>,
+}
+
+/// A dated file as a cut names it: closed, never to change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatedFile {
+    /// Where it is in the store.
+    pub key: Key,
+    /// Its number within the source.
+    pub seq: u64,
+    /// The date it is filed under.
+    pub date: Date,
+    /// Its length in bytes.
+    pub length: u64,
+    /// CRC-32C of its bytes.
+    pub crc32c: u32,
+    /// The messages in it.
+    pub messages: u64,
+    /// Their least Timestamp.
+    pub least: Micros,
+    /// Their greatest Timestamp.
+    pub greatest: Micros,
+}
+
+impl Cut {
+    pub(crate) const VERSION: u32 = 1;
+
+    /// The cut at the end of `generation`, or `None` while it is open or when
+    /// the snapshot does not have it.
+    pub fn of_generation(snapshot: &Snapshot, generation: Generation) -> Option<Self> {
+        let log = snapshot.generations.iter().find(|log| log.generation == generation)?;
+        let closed = log.closed.as_ref()?;
+        let file = |file: &FileSummary| DatedFile {
+            key: layout::dated(file.date, &DatedName::Log { id: snapshot.id.clone(), seq: file.seq }),
+            seq: file.seq,
+            date: file.date,
+            length: file.length,
+            crc32c: file.crc32c,
+            messages: file.messages,
+            least: file.least,
+            greatest: file.greatest,
+        };
+        Some(Self {
+            version: Self::VERSION,
+            source: Source::Monitor(snapshot.id.clone()),
+            incarnation: Some(snapshot.incarnation),
+            generation,
+            tick: closed.tick,
+            position: closed.cut,
+            withdrawn: false,
+            rejected: closed.rejected,
+            files: closed.files.iter().map(file).collect(),
+        })
+    }
+
+    /// Where it goes in the store.
+    pub fn key(&self) -> Key {
+        layout::cut(&self.source, self.generation)
+    }
+
+    /// Messages in it.
+    pub fn messages(&self) -> u64 {
+        self.files.iter().map(|file| file.messages).sum()
+    }
+
+    /// Least and greatest Timestamp in it.
+    pub fn times(&self) -> Option<(Micros, Micros)> {
+        let least = self.files.iter().map(|file| file.least).min()?;
+        let greatest = self.files.iter().map(|file| file.greatest).max()?;
+        Some((least, greatest))
+    }
+
+    /// The document's bytes.
+    ///
+    /// # Errors
+    /// [`LogError::Document`]; never for a cut that this crate made.
+    pub fn seal(&self) -> Result<Vec<u8>, LogError> {
+        sealed::seal(self).map_err(|source| LogError::Document { key: self.key().to_string(), source })
+    }
+
+    /// Reads the document that `key` holds.
+    ///
+    /// # Errors
+    /// [`LogError::Document`] when it is not intact or not what `key` says.
+    pub fn open(key: &Key, bytes: &[u8]) -> Result<Self, LogError> {
+        let wrong = |source| LogError::Document { key: key.to_string(), source };
+        let cut: Self = sealed::open(bytes).map_err(wrong)?;
+        if cut.version == Self::VERSION && cut.key() == *key {
+            return Ok(cut);
+        }
+        let problem = serde::de::Error::custom("another version, source or generation");
+        Err(wrong(SealError::Body(problem)))
+    }
+}

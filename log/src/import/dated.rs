@@ -1,0 +1,4 @@
+//! Dated files being written.
+
+#[derive(Debug)]
+pub(super) struct StagedFile;

@@ -1,0 +1,84 @@
+//! The tail of a journal: what follows the last good frame.
+//!
+//! Takes the bytes from there to the end of the file and tells three cases
+//! apart. Nothing but reserved zeros: the journal ends. A frame that was being
+//! written when the power went: the journal ends too, that commit was never
+//! acknowledged. Anything else was once whole, may have been acknowledged, and
+//! must be refused.
+//!
+//! What must hold: a write that a crash interrupted leaves a **hole**, bytes
+//! that never reached the disk and read as the zeros that were reserved there.
+//! Either the write stopped, and everything behind is zero, or whole sectors
+//! (512 bytes) are missing. No whole frame has such a hole: it begins with a
+//! magic, ends with an end mark, and 512 zeros in a row do not occur in one. So
+//! a bad frame without a hole was whole once.
+
+use super::frame::{self, ALIGN, HEADER, Header};
+
+/// What follows the last good frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tail {
+    /// Reserved zeros, or the end of the file.
+    Empty,
+    /// What a crash left of one frame that was being written.
+    Torn,
+}
+
+const SECTOR: u64 = 512;
+
+/// Judges `tail`, the bytes from file offset `offset`, where no good frame
+/// begins, to the end of the file.
+///
+/// # Errors
+/// What is wrong, when this cannot be what a crash leaves.
+pub(super) fn judge(tail: &[u8], offset: u64) -> Result<Tail, &'static str> {
+    let Some(last) = tail.iter().rposition(|byte| *byte != 0) else {
+        return Ok(Tail::Empty);
+    };
+    let used = last + 1;
+    let mut later = (ALIGN..used).step_by(ALIGN);
+    if later.any(|at| frame::begins_whole(&tail[at..])) {
+        return Err("a good record follows a bad one");
+    }
+    match Header::parse(tail) {
+        Some(header) if used > header.length => Err("bytes follow a bad record"),
+        Some(header) => {
+            let written = &tail[..header.length.min(tail.len())];
+            let whole = written.len() == header.length && !could_be_torn(written, offset);
+            if whole { Err("a record fails its checksum") } else { Ok(Tail::Torn) }
+        }
+        None => judge_headless(&tail[..used], offset),
+    }
+}
+
+/// A tear takes the header's whole sector, or all from some byte of the header
+/// to the end of the sector at least.
+fn judge_headless(used: &[u8], offset: u64) -> Result<Tail, &'static str> {
+    let sector = &used[..used.len().min(sector_rest(offset))];
+    let kept = sector.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    if kept < HEADER && frame::is_magic_prefix(&sector[..kept]) {
+        return Ok(Tail::Torn);
+    }
+    Err("a record's header fails its checksum")
+}
+
+/// Whether `bytes`, which lie at file offset `offset` and were written at once
+/// over zeros or behind the end, have a hole such as an interrupted write leaves.
+/// They must not contain 512 zeros in a row, nor end in a zero, when whole.
+pub(crate) fn could_be_torn(bytes: &[u8], offset: u64) -> bool {
+    let mut rest = bytes;
+    let mut at = offset;
+    while !rest.is_empty() {
+        let (sector, after) = rest.split_at(rest.len().min(sector_rest(at)));
+        if sector.iter().all(|byte| *byte == 0) {
+            return true;
+        }
+        at += sector.len() as u64;
+        rest = after;
+    }
+    bytes.last() == Some(&0)
+}
+
+fn sector_rest(offset: u64) -> usize {
+    (SECTOR - offset % SECTOR) as usize
+}

@@ -1,0 +1,274 @@
+//! The reader half: what a monitor's log holds, as any process of its machine
+//! can see it.
+//!
+//! Reads journals and the end of the log; writes nothing, but syncs what it
+//! relies on. What must hold: everything up to [`Snapshot::durable`] is durable,
+//! will not be taken back, and includes every commit acknowledged before the
+//! reading began. The writer may be committing, rotating or retiring meanwhile:
+//! what is half there is passed over, what is gone is looked for again.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use schema::{Generation, Incarnation, Micros, MonitorId, Position, Reject, Rejects};
+use storage::Disk;
+use storage::layout::DataFolder;
+
+use crate::error::LogError;
+use crate::files::{FileSummary, LogPiece, LogSlice};
+use crate::journal::{Opening, Record, Scanner, Step};
+use crate::listing::journals;
+use crate::mark::JournalMark;
+use crate::state;
+use crate::window::read_range;
+
+/// One reading of a monitor's log.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Whose log.
+    pub id: MonitorId,
+    /// Which life of that monitor.
+    pub incarnation: Incarnation,
+    /// The generations whose journals are here, in order and without a gap; the
+    /// last one is open. Begins with the generation of the mark, if read from
+    /// one.
+    pub generations: Vec<GenerationLog>,
+    /// Up to where the log is durable.
+    pub durable: Position,
+    folder: DataFolder,
+}
+
+/// One generation.
+#[derive(Debug, Clone)]
+pub struct GenerationLog {
+    /// Its number.
+    pub generation: Generation,
+    /// The tick that opened it.
+    pub tick: Micros,
+    /// The cut at which it begins.
+    pub start: Position,
+    /// Before its first commit: the mark from which its whole queue is read.
+    pub first: JournalMark,
+    /// Its last commit; `first` as long as it has none.
+    pub last: JournalMark,
+    /// How it ended, or `None` for the open one.
+    pub closed: Option<ClosedGeneration>,
+    /// Its log bytes; in the mark's generation while that is open, those from
+    /// the mark on.
+    pub pieces: Vec<LogPiece>,
+}
+
+/// How a generation ended.
+#[derive(Debug, Clone)]
+pub struct ClosedGeneration {
+    /// The tick that closed it.
+    pub tick: Micros,
+    /// The cut: the first position that is not in it.
+    pub cut: Position,
+    /// What was rejected while it was open.
+    pub rejected: Rejects,
+    /// Its log files.
+    pub files: Vec<FileSummary>,
+}
+
+/// How often a reading is tried again while the writer is at work.
+const ATTEMPTS: u32 = 10;
+
+impl Snapshot {
+    /// Reads the log in `folder`: all of it, or on from a mark that an earlier
+    /// reading gave, which costs the commits since. `None` before the monitor's
+    /// first start.
+    ///
+    /// # Errors
+    /// [`LogError::Retired`] when the mark's generation is gone,
+    /// [`LogError::Corrupt`] for files that stay wrong, [`LogError::Disk`].
+    pub fn read(disk: &dyn Disk, folder: &DataFolder, from: Option<&JournalMark>) -> Result<Option<Self>, LogError> {
+        let mut attempt = 1;
+        loop {
+            match Self::try_read(disk, folder, from) {
+                Err(error) if attempt < ATTEMPTS && may_pass(&error) => {
+                    std::thread::sleep(Duration::from_micros(100) * attempt);
+                    attempt += 1;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// The pieces of log files that lie in `range`, in order; as far as they
+    /// are durable.
+    ///
+    /// # Errors
+    /// [`LogError::Retired`] when `range` begins before what was read.
+    pub fn slices(&self, range: Range<Position>) -> Result<Vec<LogSlice>, LogError> {
+        let pieces = self.generations.iter().flat_map(|generation| &generation.pieces);
+        let begin = self.generations.first().map(|oldest| match oldest.pieces.first() {
+            Some(piece) => Position::new(piece.seq, piece.bytes.start),
+            None => oldest.last.position,
+        });
+        if range.start < range.end && begin.is_none_or(|begin| range.start < begin) && range.start < self.durable {
+            let what = format!("log of {} from {}", self.id, range.start);
+            return Err(LogError::Retired { what });
+        }
+        Ok(pieces.filter_map(|piece| piece.within(&range, &self.folder, &self.id)).collect())
+    }
+
+    pub(crate) fn folder(&self) -> &DataFolder {
+        &self.folder
+    }
+
+    fn try_read(disk: &dyn Disk, folder: &DataFolder, from: Option<&JournalMark>) -> Result<Option<Self>, LogError> {
+        let mut kept = journals(disk, folder)?;
+        if let Some(mark) = from {
+            kept.retain(|generation| *generation >= mark.generation);
+            if kept.first() != Some(&mark.generation) {
+                let what = format!("journal of generation {}", mark.generation);
+                return Err(LogError::Retired { what });
+            }
+        }
+        let mut openings = Vec::new();
+        for generation in kept {
+            openings.push(OpenedJournal::open(disk, folder, generation)?);
+        }
+        let Some(newest) = openings.pop() else { return Ok(None) };
+        let tip = Tip::read(disk, folder, &newest, from)?;
+        Self::assemble(folder, openings, newest, tip).map(Some)
+    }
+
+    fn assemble(
+        folder: &DataFolder,
+        older: Vec<OpenedJournal>,
+        newest: OpenedJournal,
+        tip: Tip,
+    ) -> Result<Self, LogError> {
+        let (id, incarnation) = (newest.opening.id.clone(), newest.opening.incarnation);
+        let mut generations = Vec::new();
+        let mut closing = older.iter().skip(1).chain([&newest]);
+        for (journal, next) in older.iter().zip(&mut closing) {
+            generations.push(journal.closed_by(&next.opening, folder)?);
+        }
+        let durable = tip.last.position;
+        generations.push(GenerationLog {
+            generation: newest.opening.generation,
+            tick: newest.opening.tick,
+            start: newest.opening.start(),
+            first: newest.first,
+            last: tip.last,
+            closed: None,
+            pieces: tip.pieces,
+        });
+        Ok(Self { id, incarnation, generations, durable, folder: folder.clone() })
+    }
+}
+
+/// A journal of which the opening was read.
+struct OpenedJournal {
+    opening: Opening,
+    first: JournalMark,
+}
+
+impl OpenedJournal {
+    fn open(disk: &dyn Disk, folder: &DataFolder, generation: Generation) -> Result<Self, LogError> {
+        let (scanner, opening) = Scanner::open(disk, &folder.journal(generation))?;
+        let first = state::mark_of(&opening, scanner.offset());
+        Ok(Self { opening, first })
+    }
+
+    /// This generation, as the next one's opening describes it.
+    fn closed_by(&self, next: &Opening, folder: &DataFolder) -> Result<GenerationLog, LogError> {
+        let before = next.before.as_ref().filter(|_| next.generation == self.opening.generation.next());
+        let Some(before) = before else {
+            let what = format!("journal of generation {}", self.opening.generation.next());
+            return Err(LogError::Corrupt { path: folder.journals(), problem: format!("{what} is missing") });
+        };
+        Ok(GenerationLog {
+            generation: self.opening.generation,
+            tick: self.opening.tick,
+            start: self.opening.start(),
+            first: self.first,
+            last: before.last,
+            closed: Some(ClosedGeneration {
+                tick: next.tick,
+                cut: next.start(),
+                rejected: difference(&next.rejected, &self.opening.rejected),
+                files: before.files.clone(),
+            }),
+            pieces: before.files.iter().map(LogPiece::whole).collect(),
+        })
+    }
+}
+
+/// The end of the newest journal.
+struct Tip {
+    last: JournalMark,
+    pieces: Vec<LogPiece>,
+}
+
+impl Tip {
+    /// Reads the newest journal from its first commit, or on from the mark if
+    /// that is in it, up to the last that counts, and syncs that one.
+    fn read(
+        disk: &dyn Disk,
+        folder: &DataFolder,
+        newest: &OpenedJournal,
+        from: Option<&JournalMark>,
+    ) -> Result<Self, LogError> {
+        let generation = newest.opening.generation;
+        let path = folder.journal(generation);
+        let begin = from.filter(|mark| mark.generation == generation).copied().unwrap_or(newest.first);
+        let mut scanner = Scanner::at(disk, &path, begin.journal_offset)?;
+        let mut tip = Self { last: begin, pieces: LogPiece::at(&begin).into_iter().collect() };
+        let mut before: Option<(JournalMark, Record)> = None;
+        while let Step::Commit(record, end) = scanner.step()? {
+            let mark = state::follow(&tip.last, &record, end);
+            let mark = mark.map_err(|problem| scanner.corrupt(end, problem))?;
+            LogPiece::extend(&mut tip.pieces, &record);
+            before = Some((tip.last, record));
+            tip.last = mark;
+        }
+        match before {
+            Some((mark, record)) => tip.settle(disk, folder, newest, &scanner, mark, &record)?,
+            // The opening is synced before it has a name; the name may not be.
+            None => disk.sync_folder(&folder.journals())?,
+        }
+        Ok(tip)
+    }
+
+    /// Syncs the last record and its log bytes; goes back to `before` when
+    /// those are not all there yet.
+    fn settle(
+        &mut self,
+        disk: &dyn Disk,
+        folder: &DataFolder,
+        newest: &OpenedJournal,
+        scanner: &Scanner,
+        before: JournalMark,
+        record: &Record,
+    ) -> Result<(), LogError> {
+        if record.from == record.to {
+            return Ok(disk.sync_together(&[scanner.file()])?);
+        }
+        let path = folder.log_file(record.date, &newest.opening.id, record.seq);
+        let (file, bytes) = read_range(disk, &path, record.from..record.to)?;
+        if crc32c::crc32c(&bytes) == record.log_crc32c {
+            return Ok(disk.sync_together(&[&file, scanner.file()])?);
+        }
+        LogPiece::take_back(&mut self.pieces, record);
+        self.last = before;
+        Ok(())
+    }
+}
+
+/// Whether the writer's work can explain the error, so that it may pass.
+fn may_pass(error: &LogError) -> bool {
+    match error {
+        LogError::Corrupt { .. } => true,
+        LogError::Disk(error) => error.kind() == std::io::ErrorKind::NotFound,
+        _ => false,
+    }
+}
+
+fn difference(later: &Rejects, earlier: &Rejects) -> Rejects {
+    let since = |reason: Reject| (reason, later.get(reason).saturating_sub(earlier.get(reason)));
+    Reject::ALL.into_iter().map(since).collect()
+}

@@ -1,0 +1,344 @@
+//! The writer half: one thread owns it, nobody else writes the log.
+//!
+//! Batches come in; when [`Writer::commit`] returns, log and journal are synced
+//! and the batch may be acknowledged. What must hold: commits are serial; a
+//! batch lies in one log file; nothing is written behind a commit that failed
+//! but that same batch again, at the same place, through fresh descriptors.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use schema::{Date, Generation, Metrics, Micros, Position, Rejects};
+use storage::layout::DataFolder;
+use storage::{Created, Disk, DiskFile, Mode, is_full, publish_new};
+
+use crate::batch::Batch;
+use crate::error::{CommitError, LogError};
+use crate::files::{self, LogSlice};
+use crate::identity::Identity;
+use crate::journal::{JournalFile, Opening, Record};
+use crate::queue::{self, Queue};
+use crate::recovery::{self, Recovered, Recovery};
+use crate::rows::Rows;
+use crate::state::State;
+
+/// How the log is written.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// A log file that has reached this many bytes is followed by a new one.
+    pub log_bytes: u64,
+    /// The store's metrics, which the queue's rows have.
+    pub metrics: Metrics,
+}
+
+/// Writes one monitor's log.
+#[derive(Debug)]
+pub struct Writer {
+    disk: Arc<dyn Disk>,
+    folder: DataFolder,
+    options: Options,
+    state: State,
+    journal: JournalFile,
+    log: Option<OpenLog>,
+    queue: Queue,
+    rows: Rows,
+    health: Health,
+}
+
+/// The log file being appended to.
+#[derive(Debug)]
+struct OpenLog {
+    seq: u64,
+    file: Arc<dyn DiskFile>,
+}
+
+/// Whether the writer knows what is durable.
+#[derive(Debug)]
+enum Health {
+    Good,
+    /// A commit found no room: this frame, of that day, is to be written again.
+    Full {
+        frame: Vec<u8>,
+        today: Date,
+    },
+    /// Only recovery helps.
+    Lost,
+}
+
+/// Where a batch goes.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    position: Position,
+    date: Date,
+}
+
+impl Writer {
+    /// Opens the log in `folder`, whose lock the caller holds: recovers what is
+    /// there; where nothing is, begins generation 1 at file 1, with `now` as its
+    /// tick.
+    ///
+    /// When it returns, everything in [`state`](Self::state) is durable and may
+    /// be answered to clients.
+    ///
+    /// # Errors
+    /// [`LogError::Corrupt`] when a file is not what was made durable, with
+    /// nothing changed; [`LogError::Disk`] otherwise. Opening again is safe.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        folder: DataFolder,
+        identity: &Identity,
+        options: Options,
+        now: Micros,
+    ) -> Result<(Self, Recovery), LogError> {
+        if recovery::is_first_start(&*disk, &folder, identity)? {
+            begin(&*disk, &folder, identity, &options, now)?;
+        }
+        let Recovered { state, journal, queue, report } =
+            recovery::recover(&*disk, &folder, identity, &options.metrics)?;
+        let rows = Rows::new(&options.metrics);
+        let (log, health) = (None, Health::Good);
+        let mut writer = Self { disk, folder, options, state, journal, log, queue, rows, health };
+        let derived_queue = writer.settle_queue()?;
+        Ok((writer, Recovery { derived_queue, ..report }))
+    }
+
+    /// What is durable.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Makes a batch durable and says up to where the log then is. `today` is
+    /// the UTC date of its arrival.
+    ///
+    /// # Errors
+    /// [`CommitError::Full`]: call again with the same batch; another one is
+    /// refused. [`CommitError::Io`]: open the log anew.
+    pub fn commit(&mut self, batch: &Batch, today: Date) -> Result<Position, CommitError> {
+        let today = match &self.health {
+            Health::Good => today,
+            Health::Full { today, .. } => *today,
+            Health::Lost => return Err(lost("an earlier write failed")),
+        };
+        let place = self.place(batch, today);
+        let mark = self.state.mark();
+        let record = Record::of(batch, mark.commit + 1, place.position, place.date, mark.queue_len);
+        let frame = record.encode().ok_or_else(|| lost("a batch too large for a record"))?;
+        if matches!(&self.health, Health::Full { frame: before, .. } if *before != frame) {
+            return Err(self.fail(io::Error::other("not the batch that found no room")));
+        }
+        match self.write(place, batch, &frame) {
+            Ok(()) => self.take(record, frame.len()),
+            Err(error) if is_full(&error) => {
+                self.health = Health::Full { frame, today };
+                Err(CommitError::Full(error))
+            }
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    /// Appends the batch's rows to the queue. To be called after each commit,
+    /// once its acks are on their way. A failure costs nothing but freshness:
+    /// the rows are derived from the log by a later call.
+    pub fn append_queue(&mut self, batch: &Batch) {
+        let position = self.state.position();
+        let missing = Position { offset: position.offset - batch.log.len() as u64, ..position };
+        let through = self.queue.through();
+        let goes_on = through == missing || files::next_file(through) == missing;
+        let done = if goes_on {
+            self.queue.append(&*self.disk, &batch.queue, position).map_err(LogError::from)
+        } else {
+            self.derive_queue()
+        };
+        if let Err(error) = done.and_then(|()| self.queue.expect(self.state.mark().queue_len)) {
+            tracing::warn!(%error, "queue lags");
+        }
+    }
+
+    /// Closes the open generation and opens the next, which `tick` opens; says
+    /// the cut between them. To be called between two commits.
+    ///
+    /// # Errors
+    /// [`CommitError::Full`] when there is no room, or a commit waits for some:
+    /// the generation stays open. [`CommitError::Io`]: open the log anew.
+    pub fn rotate(&mut self, tick: Micros) -> Result<Position, CommitError> {
+        match &self.health {
+            Health::Good => {}
+            Health::Full { .. } => {
+                return Err(CommitError::Full(io::ErrorKind::StorageFull.into()));
+            }
+            Health::Lost => return Err(lost("an earlier write failed")),
+        }
+        let header = queue::header(&self.options.metrics).len() as u64;
+        let opening = self.state.close(tick, header);
+        let path = self.folder.journal(opening.generation);
+        let (journal, journal_offset) = match self.open_generation(&path, &opening) {
+            Ok(opened) => opened,
+            Err(error) if is_full(&error) && matches!(self.disk.length(&path), Ok(None)) => {
+                return Err(CommitError::Full(error));
+            }
+            Err(error) => return Err(self.fail(error)),
+        };
+        // What the closed journal had reserved is given back; nothing depends on it.
+        let _ = self.journal.trim();
+        self.journal = journal;
+        self.log = None;
+        let path = self.folder.queue(opening.generation);
+        self.queue = Queue::new(path, &self.options.metrics, opening.start());
+        self.state = State::opened(opening, journal_offset);
+        // A queue that cannot be begun now is begun with the first row.
+        let _ = self.queue.append(&*self.disk, &[], self.state.position());
+        Ok(self.state.position())
+    }
+
+    fn open_generation(&self, path: &Path, opening: &Opening) -> io::Result<(JournalFile, u64)> {
+        let end = publish_opening(&*self.disk, path, opening)?;
+        let mut journal = JournalFile::open(&*self.disk, path, end)?;
+        match journal.reserve(0) {
+            Err(error) if !is_full(&error) => Err(error),
+            _ => Ok((journal, end)),
+        }
+    }
+
+    /// Where a batch goes: on in the open file, or into a new one.
+    fn place(&self, batch: &Batch, today: Date) -> Place {
+        let mark = self.state.mark();
+        let has_file = mark.position.offset > 0;
+        let file_is_full = mark.position.offset >= self.options.log_bytes;
+        if batch.log.is_empty() || (has_file && mark.date == today && !file_is_full) {
+            return Place { position: mark.position, date: mark.date };
+        }
+        Place { position: files::next_file(mark.position), date: today }
+    }
+
+    /// Writes and syncs log and journal.
+    fn write(&mut self, place: Place, batch: &Batch, frame: &[u8]) -> io::Result<()> {
+        if !matches!(self.health, Health::Good) {
+            self.log = None;
+            self.journal.reopen(&*self.disk)?;
+        }
+        self.journal.reserve(frame.len())?;
+        if batch.log.is_empty() {
+            self.journal.write(frame)?;
+            return self.disk.sync_together(&[self.journal.file()]);
+        }
+        let log = self.log_file(place)?;
+        log.write_at(&batch.log, place.position.offset)?;
+        self.journal.write(frame)?;
+        self.disk.sync_together(&[&log, self.journal.file()])
+    }
+
+    /// The log file at `place`; a new one's entry is durable when this returns.
+    fn log_file(&mut self, place: Place) -> io::Result<Arc<dyn DiskFile>> {
+        let seq = place.position.seq;
+        if let Some(log) = self.log.as_ref().filter(|log| log.seq == seq) {
+            return Ok(Arc::clone(&log.file));
+        }
+        let path = self.log_path(place.date, seq);
+        if place.position.offset == 0
+            && let Some(folder) = path.parent()
+        {
+            self.disk.create_folders(folder)?;
+            let file = self.disk.open(&path, Mode::Write)?;
+            self.disk.sync_folder(folder)?;
+            self.log = Some(OpenLog { seq, file: Arc::clone(&file) });
+            return Ok(file);
+        }
+        let file = self.disk.open(&path, Mode::Write)?;
+        self.log = Some(OpenLog { seq, file: Arc::clone(&file) });
+        Ok(file)
+    }
+
+    fn log_path(&self, date: Date, seq: u64) -> PathBuf {
+        self.folder.log_file(date, &self.state.id, seq)
+    }
+
+    /// Takes a commit that is durable into the state.
+    fn take(&mut self, record: Record, length: usize) -> Result<Position, CommitError> {
+        self.journal.advance(length);
+        match self.state.apply(record, self.journal.end()) {
+            Ok(()) => {
+                self.health = Health::Good;
+                Ok(self.state.position())
+            }
+            Err(problem) => Err(self.fail(io::Error::other(problem))),
+        }
+    }
+
+    fn fail(&mut self, error: io::Error) -> CommitError {
+        self.health = Health::Lost;
+        CommitError::Io(error)
+    }
+
+    /// After recovery: derives what the queue lacks. A full disk leaves that
+    /// for later.
+    fn settle_queue(&mut self) -> Result<bool, LogError> {
+        let lacked = self.queue.through() != self.state.position();
+        match self.derive_queue().and_then(|()| self.queue.open(&*self.disk)) {
+            Err(LogError::Disk(error)) if is_full(&error) => {
+                tracing::warn!(%error, "queue lags");
+                Ok(lacked)
+            }
+            done => done.and_then(|()| self.queue.expect(self.state.mark().queue_len)).map(|()| lacked),
+        }
+    }
+
+    fn derive_queue(&mut self) -> Result<(), LogError> {
+        let missing = self.missing_from_queue();
+        self.queue.derive(&*self.disk, &missing, &mut self.rows)
+    }
+
+    /// The log bytes whose rows the queue lacks.
+    fn missing_from_queue(&self) -> Vec<LogSlice> {
+        let through = self.queue.through();
+        let files = self.state.files().iter().filter(|file| file.seq >= through.seq);
+        let slices = files.map(|file| LogSlice {
+            path: self.log_path(file.date, file.seq),
+            seq: file.seq,
+            date: file.date,
+            bytes: if file.seq == through.seq { through.offset..file.length } else { 0..file.length },
+        });
+        slices.filter(|slice| !slice.bytes.is_empty()).collect()
+    }
+}
+
+/// Begins the very first generation.
+fn begin(
+    disk: &dyn Disk,
+    folder: &DataFolder,
+    identity: &Identity,
+    options: &Options,
+    now: Micros,
+) -> Result<(), LogError> {
+    let generation = Generation::new(1);
+    let opening = Opening {
+        id: identity.id.clone(),
+        incarnation: identity.incarnation,
+        generation,
+        seq: 1,
+        tick: now,
+        commit: 0,
+        messages: 0,
+        queue_len: queue::header(&options.metrics).len() as u64,
+        rejected: Rejects::NONE,
+        clients: BTreeMap::new(),
+        services: BTreeSet::new(),
+        before: None,
+    };
+    publish_opening(disk, &folder.journal(generation), &opening)?;
+    Ok(())
+}
+
+/// Publishes a journal that holds nothing but its opening; says its length.
+fn publish_opening(disk: &dyn Disk, path: &Path, opening: &Opening) -> io::Result<u64> {
+    let frame = opening.encode().ok_or_else(|| io::Error::other("too many clients for a journal"))?;
+    match publish_new(disk, path, &frame)? {
+        Created::Created => Ok(frame.len() as u64),
+        Created::Exists => Err(io::ErrorKind::AlreadyExists.into()),
+    }
+}
+
+fn lost(why: &str) -> CommitError {
+    CommitError::Io(io::Error::other(why.to_owned()))
+}
