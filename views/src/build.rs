@@ -15,19 +15,20 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use log::DatedFile;
 use parking_lot::Mutex;
 use schema::Metrics;
-use storage::{Clock, Store};
+use storage::{Clock, Key, Store};
 use tokio::runtime::Handle;
 
 use crate::changes::Changes;
 use crate::error::{Result, ViewError};
 use crate::input::{Expected, Input, Place};
-use crate::manifest::{self, Manifest};
+use crate::manifest::{self, Manifest, ServiceViews};
 use crate::map::Map;
 use crate::period::Period;
 use crate::progress::Progress;
-use crate::reduce::{Reduce, Reduced};
+use crate::reduce::{Reduce, Reduced, discard};
 use crate::selection::Selection;
 use crate::spill::Spill;
 
@@ -100,18 +101,27 @@ pub async fn rebuild(store: Arc<dyn Store>, clock: Arc<dyn Clock>, options: Buil
             }
             Reduced::Done { services, written } => {
                 let manifest = describe(number, &changes, services, &*clock);
-                manifest.publish(&*store).await?;
+                publish(&*store, &manifest, &written).await?;
                 return Ok(Built {
                     manifest: Some(Arc::new(manifest)),
                     previous,
                     published: true,
                     files: changes.fresh.len() + changes.sources.len(),
-                    written,
+                    written: written.len(),
                     again: changes.again,
                 });
             }
         }
     }
+}
+
+/// Publishes; if another build was faster, this one's files are nobody's.
+async fn publish(store: &dyn Store, manifest: &Manifest, written: &[Key]) -> Result<()> {
+    let published = manifest.publish(store).await;
+    if matches!(published, Err(ViewError::Overtaken { .. })) {
+        discard(store, written).await;
+    }
+    published
 }
 
 /// One pass of a build.

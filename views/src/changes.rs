@@ -16,7 +16,7 @@ use schema::{Generation, ImportHash, Micros, Minute, MonitorId, Source};
 use storage::Store;
 
 use crate::cuts;
-use crate::error::Result;
+use crate::error::{Result, ViewError};
 use crate::manifest::{CoveredImport, CoveredMonitor, Manifest};
 use crate::period::Period;
 use crate::selection::Selection;
@@ -74,13 +74,14 @@ impl Changes {
     async fn follow_monitor(&mut self, store: &dyn Store, monitor: &MonitorId, source: &Source) -> Result<()> {
         let covered = self.monitors.get(monitor).map(|covered| covered.generation);
         for cut in cuts::after(store, source, covered).await? {
+            let incarnation = cut.incarnation.ok_or_else(|| ViewError::cut(cut.key(), "it has no incarnation"))?;
             let before = self.monitors.remove(monitor);
             let (messages, latest) = before.map_or((0, None), |before| (before.messages, before.latest));
             self.monitors.insert(
                 monitor.clone(),
                 CoveredMonitor {
                     monitor: monitor.clone(),
-                    incarnation: cut.incarnation,
+                    incarnation,
                     generation: cut.generation,
                     position: cut.position,
                     messages: messages + count(&cut.files),

@@ -18,7 +18,7 @@ const READ_AHEAD: u64 = 4 << 20;
 
 /// A stretch of whole lines.
 #[derive(Clone, Debug)]
-pub struct Input {
+pub(crate) struct Input {
     /// The file.
     pub place: Place,
     /// Which bytes of it; both ends are line boundaries.
@@ -29,7 +29,7 @@ pub struct Input {
 
 /// What a cut says of a dated file's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Expected {
+pub(crate) struct Expected {
     /// Their CRC-32C.
     pub crc32c: u32,
     /// How many messages they hold.
@@ -38,7 +38,7 @@ pub struct Expected {
 
 /// Where lines lie.
 #[derive(Clone, Debug)]
-pub enum Place {
+pub(crate) enum Place {
     /// A file of this machine.
     Local(PathBuf),
     /// A file of the store.

@@ -35,7 +35,7 @@ const READ: usize = 256 << 10;
 
 /// What `fold_lines` took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Folded {
+pub(crate) struct Folded {
     /// Bytes up to the end of the last whole line.
     pub bytes: usize,
     /// Messages in them, wanted by the table or not.
@@ -47,7 +47,7 @@ pub struct Folded {
 /// # Errors
 /// `DatedFile` with `name` if a line is no acceptable message: only accepted
 /// ones are ever logged.
-pub fn fold_lines(name: &dyn Display, bytes: &[u8], parser: &mut Parser, table: &mut Table) -> Result<Folded> {
+pub(crate) fn fold_lines(name: &dyn Display, bytes: &[u8], parser: &mut Parser, table: &mut Table) -> Result<Folded> {
     let (mut at, mut messages) = (0, 0);
     while at < bytes.len() {
         match parser.next(&bytes[at..]) {

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use parking_lot::Mutex;
-use schema::{Metrics, ServiceName};
+use schema::{Metrics, Month, ServiceName};
 use storage::{Created, Key, Store, StoreError};
 use tokio::runtime::Handle;
 
@@ -24,8 +24,6 @@ use crate::progress::Progress;
 use crate::selection::Selection;
 use crate::spill::Spill;
 use crate::view_file::{self, ViewFile, Written};
-
-use schema::Month;
 
 /// Threads that write view files: enough that fsyncs overlap, few enough that
 /// the months they hold stay small.
@@ -80,14 +78,14 @@ impl Reduce<'_> {
     ) -> Result<Reduced> {
         let mut kept = self.kept(previous, again);
         let out = Mutex::new(Out::default());
+        let (jobs, queue) = sync_channel(1);
+        let queue = Mutex::new(queue);
         let produced = std::thread::scope(|scope| {
-            let (jobs, queue) = sync_channel(1);
-            let queue = Mutex::new(queue);
             for _ in 0..WRITERS {
                 scope.spawn(|| self.write_all(&queue, &out));
             }
-            // `jobs` is dropped at the end, and the writers stop.
-            self.produce(tables, spill, &mut kept, &jobs)
+            // Takes `jobs` and drops it, and the writers stop.
+            self.produce(tables, spill, &mut kept, jobs)
         });
         let Out { partitions, written, damaged, failed } = out.into_inner();
         let failed = failed.or(produced.err());
@@ -115,7 +113,7 @@ impl Reduce<'_> {
     }
 
     /// Sends a job for every partition that changes, taking it out of `kept`.
-    fn produce(&self, mut tables: Vec<Table>, spill: &mut Spill, kept: &mut Partitions, jobs: &SyncSender<Job>) -> Result<()> {
+    fn produce(&self, mut tables: Vec<Table>, spill: &mut Spill, kept: &mut Partitions, jobs: SyncSender<Job>) -> Result<()> {
         let mut cutter = Cutter { reduce: self, kept, jobs, open: None };
         if spill.is_empty() {
             let Some(mut all) = tables.pop() else { return cutter.finish() };
@@ -226,7 +224,7 @@ struct Out {
 struct Cutter<'a> {
     reduce: &'a Reduce<'a>,
     kept: &'a mut Partitions,
-    jobs: &'a SyncSender<Job>,
+    jobs: SyncSender<Job>,
     open: Option<Job>,
 }
 

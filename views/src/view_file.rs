@@ -34,4 +34,4 @@ mod read;
 mod write;
 
 pub use read::ViewFile;
-pub use write::{Written, write};
+pub(crate) use write::{Written, write};

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Decimal128Type, Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array as _, PrimitiveArray, RecordBatch, StringArray};
+use arrow_array::{PrimitiveArray, RecordBatch, StringArray};
 use bytes::{Buf, Bytes};
 use hashbrown::HashSet;
 use parquet::arrow::ProjectionMask;

@@ -23,7 +23,7 @@ const GROUP_ROWS: usize = 1 << 16;
 
 /// A view file as bytes, and what a manifest says of it.
 #[derive(Debug)]
-pub struct Written {
+pub(crate) struct Written {
     /// The whole file.
     pub bytes: Bytes,
     /// How many rows.
@@ -43,7 +43,7 @@ pub struct Written {
 ///
 /// # Errors
 /// `Parquet`, which only a bug can cause.
-pub fn write(name: &str, metrics: &Metrics, table: &Table, notes: &[(&str, String)]) -> Result<Written> {
+pub(crate) fn write(name: &str, metrics: &Metrics, table: &Table, notes: &[(&str, String)]) -> Result<Written> {
     let rows = table.rows_by_time();
     encode(metrics, &rows, notes).map_err(|source| ViewError::Parquet { name: name.to_owned(), source })
 }
