@@ -315,3 +315,51 @@ impl Cells {
 pub(crate) fn by_service_then_minute(a: &Row<'_>, b: &Row<'_>) -> Ordering {
     a.service.as_str().cmp(b.service.as_str()).then(a.minute.cmp(&b.minute))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ops::Range;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fixture::{TODAY, count, messages, micros, rows, table};
+
+    proptest! {
+        #[test]
+        fn a_table_counts_what_a_map_counts(messages in messages(300)) {
+            let table = table(&messages);
+            prop_assert_eq!(rows(&table), count(&messages));
+            prop_assert_eq!(table.messages(), messages.len() as u64);
+        }
+
+        #[test]
+        fn however_messages_are_split_and_merged_the_table_is_the_same(messages in messages(300), at in 0..300_usize) {
+            let (left, right) = messages.split_at(at.min(messages.len()));
+            let mut merged = table(right);
+            merged.merge(&table(left));
+            prop_assert_eq!(rows(&merged), count(&messages));
+        }
+
+        #[test]
+        fn rows_are_sorted_by_service_and_by_time(messages in messages(300)) {
+            let table = table(&messages);
+            let rows: Vec<Row<'_>> = table.rows().collect();
+            prop_assert!(rows.is_sorted_by(|a, b| by_service_then_minute(a, b).is_lt()));
+            let rows = table.rows_by_time();
+            prop_assert!(rows.is_sorted_by(|a, b| (a.minute, a.service) < (b.minute, b.service)));
+        }
+
+        #[test]
+        fn a_table_takes_only_what_is_selected(messages in messages(300)) {
+            let minutes: Range<Minute> = micros(TODAY).minute()..micros(TODAY + 3_600_000_000).minute();
+            let service = ServiceName::new("basket").unwrap();
+            let selection = Selection::minutes(minutes.clone()).of_services([service]);
+            let mut some = Table::selecting(&Metrics::default(), selection);
+            some.merge(&table(&messages[..messages.len() / 2]));
+            messages[messages.len() / 2..].iter().for_each(|message| some.add(message.service, message.time, &message.values));
+            let wanted = messages.iter().filter(|m| m.service == "basket" && minutes.contains(&m.time.minute()));
+            prop_assert_eq!(rows(&some), count(wanted));
+        }
+    }
+}

@@ -5,6 +5,8 @@ mod build;
 mod changes;
 mod cuts;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod fold;
 mod input;
 mod manifest;

@@ -47,11 +47,6 @@ impl Spill {
         self.runs.is_empty()
     }
 
-    /// How many runs there are.
-    pub(crate) fn runs(&self) -> usize {
-        self.runs.len()
-    }
-
     /// Writes the rows of `table` as one more run.
     ///
     /// # Errors
@@ -185,3 +180,27 @@ impl PartialEq for Run<'_> {
 }
 
 impl Eq for Run<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fixture::{count, messages, plain, table};
+
+    proptest! {
+        #[test]
+        fn runs_merge_to_what_one_table_would_hold(runs in prop::collection::vec(messages(60), 0..12)) {
+            let folder = tempfile::tempdir().unwrap();
+            let mut spill = Spill::new(folder.path(), 3);
+            for run in &runs {
+                spill.add(&table(run)).unwrap();
+            }
+            let mut merged = Vec::new();
+            spill.merge(|row| { merged.push(plain(row)); Ok(()) }).unwrap();
+            prop_assert!(merged.is_sorted_by(|a, b| a.0 < b.0));
+            prop_assert_eq!(merged.into_iter().collect::<crate::fixture::Model>(), count(runs.iter().flatten()));
+            prop_assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        }
+    }
+}

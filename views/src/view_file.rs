@@ -35,3 +35,6 @@ mod write;
 
 pub use read::ViewFile;
 pub(crate) use write::{Written, write};
+
+#[cfg(test)]
+mod tests;
