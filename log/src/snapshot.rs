@@ -30,8 +30,7 @@ pub struct Snapshot {
     /// Which life of that monitor.
     pub incarnation: Incarnation,
     /// The generations whose journals are here, in order and without a gap; the
-    /// last one is open. Begins with the generation of the mark, if read from
-    /// one.
+    /// last one is open.
     pub generations: Vec<GenerationLog>,
     /// Up to where the log is durable.
     pub durable: Position,
@@ -53,9 +52,11 @@ pub struct GenerationLog {
     pub last: JournalMark,
     /// How it ended, or `None` for the open one.
     pub closed: Option<ClosedGeneration>,
-    /// Its log bytes; in the mark's generation while that is open, those from
-    /// the mark on.
+    /// Its log bytes; in the open generation those from the mark on, if it was
+    /// read from one.
     pub pieces: Vec<LogPiece>,
+    /// The greatest Timestamp in those bytes.
+    pub latest: Option<Micros>,
 }
 
 /// How a generation ended.
@@ -75,12 +76,11 @@ pub struct ClosedGeneration {
 const ATTEMPTS: u32 = 10;
 
 impl Snapshot {
-    /// Reads the log in `folder`: all of it, or on from a mark that an earlier
-    /// reading gave, which costs the commits since. `None` before the monitor's
-    /// first start.
+    /// Reads the log in `folder`: of the open generation all commits, or those
+    /// after a mark that an earlier reading gave. A mark in a generation that is
+    /// closed by now saves nothing. `None` before the monitor's first start.
     ///
     /// # Errors
-    /// [`LogError::Retired`] when the mark's generation is gone,
     /// [`LogError::Corrupt`] for files that stay wrong, [`LogError::Disk`].
     pub fn read(disk: &dyn Disk, folder: &DataFolder, from: Option<&JournalMark>) -> Result<Option<Self>, LogError> {
         let mut attempt = 1;
@@ -102,15 +102,22 @@ impl Snapshot {
     /// [`LogError::Retired`] when `range` begins before what was read.
     pub fn slices(&self, range: Range<Position>) -> Result<Vec<LogSlice>, LogError> {
         let pieces = self.generations.iter().flat_map(|generation| &generation.pieces);
-        let begin = self.generations.first().map(|oldest| match oldest.pieces.first() {
-            Some(piece) => Position::new(piece.seq, piece.bytes.start),
-            None => oldest.last.position,
-        });
-        if range.start < range.end && begin.is_none_or(|begin| range.start < begin) && range.start < self.durable {
+        if self.unread().iter().any(|unread| range.start < unread.end && unread.start < range.end) {
             let what = format!("log of {} from {}", self.id, range.start);
             return Err(LogError::Retired { what });
         }
         Ok(pieces.filter_map(|piece| piece.within(&range, &self.folder, &self.id)).collect())
+    }
+
+    /// What lies before the durable end and was not read: retired generations,
+    /// and the open one before the mark.
+    fn unread(&self) -> [Range<Position>; 2] {
+        let begin = self.generations.first().map_or(self.durable, |oldest| oldest.start);
+        let open = self.generations.last().map(|open| {
+            let read = open.pieces.first().map(|piece| Position::new(piece.seq, piece.bytes.start));
+            open.start..read.unwrap_or(open.last.position)
+        });
+        [Position::new(0, 0)..begin, open.unwrap_or(begin..begin)]
     }
 
     pub(crate) fn folder(&self) -> &DataFolder {
@@ -118,16 +125,8 @@ impl Snapshot {
     }
 
     fn try_read(disk: &dyn Disk, folder: &DataFolder, from: Option<&JournalMark>) -> Result<Option<Self>, LogError> {
-        let mut kept = journals(disk, folder)?;
-        if let Some(mark) = from {
-            kept.retain(|generation| *generation >= mark.generation);
-            if kept.first() != Some(&mark.generation) {
-                let what = format!("journal of generation {}", mark.generation);
-                return Err(LogError::Retired { what });
-            }
-        }
         let mut openings = Vec::new();
-        for generation in kept {
+        for generation in journals(disk, folder)? {
             openings.push(OpenedJournal::open(disk, folder, generation)?);
         }
         let Some(newest) = openings.pop() else { return Ok(None) };
@@ -156,6 +155,7 @@ impl Snapshot {
             last: tip.last,
             closed: None,
             pieces: tip.pieces,
+            latest: tip.latest,
         });
         Ok(Self { id, incarnation, generations, durable, folder: folder.clone() })
     }
@@ -194,6 +194,7 @@ impl OpenedJournal {
                 files: before.files.clone(),
             }),
             pieces: before.files.iter().map(LogPiece::whole).collect(),
+            latest: before.files.iter().map(|file| file.greatest).max(),
         })
     }
 }
@@ -202,6 +203,7 @@ impl OpenedJournal {
 struct Tip {
     last: JournalMark,
     pieces: Vec<LogPiece>,
+    latest: Option<Micros>,
 }
 
 impl Tip {
@@ -217,17 +219,19 @@ impl Tip {
         let path = folder.journal(generation);
         let begin = from.filter(|mark| mark.generation == generation).copied().unwrap_or(newest.first);
         let mut scanner = Scanner::at(disk, &path, begin.journal_offset)?;
-        let mut tip = Self { last: begin, pieces: LogPiece::at(&begin).into_iter().collect() };
-        let mut before: Option<(JournalMark, Record)> = None;
+        let mut tip = Self { last: begin, pieces: LogPiece::at(&begin).into_iter().collect(), latest: None };
+        let mut before: Option<(Before, Record)> = None;
         while let Step::Commit(record, end) = scanner.step()? {
             let mark = state::follow(&tip.last, &record, end);
             let mark = mark.map_err(|problem| scanner.corrupt(end, problem))?;
             LogPiece::extend(&mut tip.pieces, &record);
-            before = Some((tip.last, record));
+            let without = Before { last: tip.last, latest: tip.latest };
+            tip.latest = tip.latest.max((record.messages > 0).then_some(record.greatest));
             tip.last = mark;
+            before = Some((without, record));
         }
         match before {
-            Some((mark, record)) => tip.settle(disk, folder, newest, &scanner, mark, &record)?,
+            Some((before, record)) => tip.settle(disk, folder, newest, &scanner, before, &record)?,
             // The opening is synced before it has a name; the name may not be.
             None => disk.sync_folder(&folder.journals())?,
         }
@@ -242,7 +246,7 @@ impl Tip {
         folder: &DataFolder,
         newest: &OpenedJournal,
         scanner: &Scanner,
-        before: JournalMark,
+        before: Before,
         record: &Record,
     ) -> Result<(), LogError> {
         if record.from == record.to {
@@ -254,9 +258,15 @@ impl Tip {
             return Ok(disk.sync_together(&[&file, scanner.file()])?);
         }
         LogPiece::take_back(&mut self.pieces, record);
-        self.last = before;
+        (self.last, self.latest) = (before.last, before.latest);
         Ok(())
     }
+}
+
+/// A tip without its last record.
+struct Before {
+    last: JournalMark,
+    latest: Option<Micros>,
 }
 
 /// Whether the writer's work can explain the error, so that it may pass.
