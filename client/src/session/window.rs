@@ -177,3 +177,104 @@ impl Window {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The plainest window: every byte ever handed over, and how far the connection is.
+    #[derive(Debug, Default)]
+    struct Model {
+        bytes: Vec<u8>,
+        /// Where each line ends; the first one at 0, before line 1.
+        ends: Vec<usize>,
+        written: usize,
+        furthest: usize,
+        acked: usize,
+    }
+
+    impl Model {
+        fn push(&mut self, lines: &[u8]) {
+            let start = self.bytes.len();
+            self.bytes.extend_from_slice(lines);
+            self.ends.extend(memchr_iter(b'\n', lines).map(|end| start + end + 1));
+        }
+
+        fn sent(&self) -> usize {
+            self.ends.iter().filter(|&&end| end <= self.furthest).count() - 1
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Push(Vec<usize>),
+        Write(usize),
+        Ack(usize),
+        Resume(usize),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            prop::collection::vec(0usize..12, 1..6).prop_map(Step::Push),
+            (0usize..80).prop_map(Step::Write),
+            (0usize..40).prop_map(Step::Ack),
+            (0usize..40).prop_map(Step::Resume),
+        ];
+        prop::collection::vec(step, 1..60)
+    }
+
+    fn rest(window: &Window) -> Vec<u8> {
+        let mut slices = [IoSlice::new(&[]); 100];
+        let filled = window.fill(&mut slices);
+        slices[..filled].iter().flat_map(|slice| slice.to_vec()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_window_sends_what_the_plainest_one_would(steps in steps(), before in 0u64..5) {
+            let (now, mut latency) = (Instant::now(), Latency::default());
+            let mut window = Window::new(before);
+            let mut model = Model { ends: vec![0], ..Model::default() };
+            for step in steps {
+                match step {
+                    Step::Push(lengths) => {
+                        let lines: Vec<u8> = lengths.iter().flat_map(|&n| [vec![b'x'; n], vec![b'\n']].concat()).collect();
+                        model.push(&lines);
+                        window.push(lines, now);
+                    }
+                    Step::Write(count) => {
+                        let count = count.min(model.bytes.len() - model.written);
+                        model.written += count;
+                        model.furthest = model.furthest.max(model.written);
+                        window.wrote(count);
+                    }
+                    Step::Ack(more) => {
+                        // On one connection a monitor acknowledges nothing beyond what it was sent there.
+                        let n = model.acked + more;
+                        let possible = n <= model.sent() && model.ends[n] <= model.written;
+                        if possible || n > model.sent() {
+                            prop_assert_eq!(window.ack(before + n as u64, now, &mut latency).is_ok(), possible);
+                            model.acked = if possible { n } else { model.acked };
+                        }
+                    }
+                    Step::Resume(more) => {
+                        let n = (model.acked + more).saturating_sub(1);
+                        let possible = (model.acked..=model.sent()).contains(&n);
+                        prop_assert_eq!(window.resume(before + n as u64, now, &mut latency).is_ok(), possible);
+                        if possible {
+                            model.acked = n;
+                            model.written = model.ends[n];
+                        }
+                    }
+                }
+                prop_assert_eq!(rest(&window), &model.bytes[model.written..]);
+                prop_assert_eq!(window.pending(), model.written < model.bytes.len());
+                prop_assert_eq!(window.acked(), before + model.acked as u64);
+                prop_assert_eq!(window.sent(), before + model.sent() as u64);
+                prop_assert_eq!(latency.count(), model.acked as u64);
+            }
+        }
+    }
+}
