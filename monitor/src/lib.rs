@@ -1,1 +1,46 @@
-//! TCP in, validate, double buffer, log, acknowledge; the uploader.
+//! The monitor: TCP in, validate, double buffer, log, acknowledge; and the uploader.
+//!
+//! | to know | read |
+//! |---|---|
+//! | how it starts, what can be asked of it, how it stops | [`Monitor`], [`World`], [`Options`] |
+//! | the way of a message | `listener.rs`, `connection.rs`, `stream.rs`, `intake.rs`, `buffer.rs`, `committer.rs` |
+//! | who is told what, exactly once | `clients.rs`, `answers.rs` |
+//! | what bounds memory | `budget.rs` (between reads), `intake.rs` (in reads), `buffer.rs` (after them) |
+//! | how the store follows, and what goes when | `uploader.rs`, `retire.rs`, `upkeep.rs` |
+//! | what it tells people | [`Status`], `quarantine.rs` |
+//!
+//! What must hold: an ack follows the sync of log and journal that covers it; a line of a client counts once; whatever
+//! a peer sends, or does not, neither ends the process nor holds up others; memory is bounded by the options.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod answers;
+mod budget;
+mod buffer;
+mod chunk;
+mod clients;
+mod committer;
+mod connection;
+mod error;
+mod health;
+mod ingest;
+mod intake;
+mod listener;
+mod monitor;
+mod options;
+mod quarantine;
+mod retire;
+mod rows;
+mod services;
+mod status;
+mod stream;
+mod upkeep;
+mod uploader;
+
+pub use committer::Progress;
+pub use error::MonitorError;
+pub use monitor::{Monitor, Rotator, World};
+pub use options::Options;
+pub use retire::{Covered, FindCovered};
+pub use status::{Activity, Status};
+pub use uploader::Uploaded;

@@ -1,0 +1,310 @@
+//! A connection: one socket, from accept to close.
+//!
+//! It waits for whatever comes first, bytes to read, answers to send, or the
+//! end, and between two waits does all its work on the spot: one read, judged
+//! and handed over. What it holds meanwhile is a [`Stream`] and no buffer, so
+//! ten thousand idle ones cost little.
+//!
+//! What must hold: it reads only with room in the buffer and a grant of the
+//! budget; a client that does not take its answers stalls nobody else; on a
+//! drain everything already received is read, and an acking client is told of
+//! it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use schema::ServerFrame;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::budget::Holding;
+use crate::ingest::Ingest;
+use crate::intake::READ;
+use crate::stream::{Refusal, Stream};
+
+/// How long a connection that found no grant waits before it looks again.
+const STARVED: Duration = Duration::from_millis(100);
+
+/// How long a drain waits for the runtime to notice bytes that are there.
+const RECEIVED: Duration = Duration::from_millis(10);
+
+/// Bytes read at most once a drain has begun: more than a socket's buffer ever
+/// holds, so only what came after the drain began can be left out.
+const DRAIN_BYTES: usize = 16 << 20;
+
+/// One connected client.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    socket: TcpStream,
+    peer: SocketAddr,
+    ingest: Arc<Ingest>,
+    stream: Stream,
+    holding: Holding,
+    out: Outbox,
+    /// The last read found no grant.
+    starved: bool,
+    /// The right to read without one.
+    turn: Option<OwnedSemaphorePermit>,
+}
+
+/// Frames on their way to the client.
+#[derive(Debug, Default)]
+struct Outbox {
+    frames: Vec<u8>,
+    sent: usize,
+}
+
+/// Why a conversation is over.
+#[derive(Debug)]
+enum End {
+    /// The peer will send no more.
+    Finished,
+    /// The monitor stops.
+    Drain,
+    /// The client was refused.
+    Refused(Refusal),
+    /// The socket failed.
+    Lost(io::Error),
+}
+
+/// What a read did.
+#[derive(Debug, PartialEq, Eq)]
+enum Read {
+    /// Took this many bytes in.
+    Some(usize),
+    /// Found nothing to read.
+    Nothing,
+    /// Did not happen: no room, or no grant.
+    Wait,
+    /// Found the end of the stream.
+    Finished,
+}
+
+impl Connection {
+    /// A connection just accepted.
+    pub(crate) fn new(socket: TcpStream, peer: SocketAddr, ingest: Arc<Ingest>) -> Self {
+        let holding = ingest.budget.holding();
+        let out = Outbox::default();
+        Self { socket, peer, ingest, stream: Stream::new(), holding, out, starved: false, turn: None }
+    }
+
+    /// Serves it to its end, or until everything is to end at once.
+    pub(crate) async fn serve(mut self) {
+        let abort = self.ingest.abort.clone();
+        tokio::select! {
+            () = self.run() => {}
+            () = abort.cancelled() => {}
+        }
+        let Self { stream, ingest, .. } = &mut self;
+        if let Some(answers) = stream.answers() {
+            ingest.buffer.leave(&answers.session);
+        }
+    }
+
+    async fn run(&mut self) {
+        let end = match self.converse().await {
+            End::Drain => self.drain().await,
+            end => end,
+        };
+        match end {
+            End::Finished | End::Drain => {
+                self.finish();
+                self.answer_all().await;
+            }
+            End::Refused(refusal) => self.refuse(&refusal),
+            End::Lost(error) => tracing::debug!(peer = %self.peer, %error, "connection lost"),
+        }
+    }
+
+    /// Reads and answers until there is a reason to end.
+    async fn converse(&mut self) -> End {
+        let drain = self.ingest.drain.clone();
+        let drain = drain.cancelled();
+        tokio::pin!(drain);
+        loop {
+            if let Err(end) = self.answer() {
+                return end;
+            }
+            let writes = !self.out.is_empty();
+            let Self { socket, ingest, stream, holding, starved, .. } = &mut *self;
+            tokio::select! {
+                () = &mut drain => return End::Drain,
+                () = progress(stream) => continue,
+                ready = socket.writable(), if writes => match ready {
+                    Ok(()) => continue,
+                    Err(error) => return End::Lost(error),
+                },
+                turn = may_read(socket, ingest, holding, *starved) => {
+                    self.turn = turn;
+                }
+            }
+            match self.read() {
+                Ok(Read::Some(_)) => tokio::task::yield_now().await,
+                Ok(Read::Nothing | Read::Wait) => {}
+                Ok(Read::Finished) => return End::Finished,
+                Err(end) => return end,
+            }
+        }
+    }
+
+    /// Reads what has been received by now.
+    async fn drain(&mut self) -> End {
+        // The runtime may not have looked at the socket since it received.
+        let _ = tokio::time::timeout(RECEIVED, self.socket.readable()).await;
+        let mut total = 0;
+        while total < DRAIN_BYTES {
+            self.ingest.buffer.room().await;
+            match self.read() {
+                Ok(Read::Some(bytes)) => total += bytes,
+                Ok(Read::Nothing) => break,
+                Ok(Read::Wait) if self.starved => tokio::time::sleep(STARVED).await,
+                Ok(Read::Wait) => {}
+                Ok(Read::Finished) => return End::Finished,
+                Err(end) => return end,
+            }
+            tokio::task::yield_now().await;
+        }
+        End::Drain
+    }
+
+    /// One read: from the socket to the buffer.
+    fn read(&mut self) -> Result<Read, End> {
+        if !self.ingest.buffer.has_room() {
+            return Ok(Read::Wait);
+        }
+        let bytes = match self.turn {
+            Some(_) => READ,
+            None => self.holding.grant(READ, self.stream.weight()),
+        };
+        self.starved = bytes == 0;
+        if self.starved {
+            return Ok(Read::Wait);
+        }
+        let ingest = Arc::clone(&self.ingest);
+        let mut intake = ingest.intakes.take();
+        let from = self.stream.offset();
+        let read = match self.socket.try_read(&mut intake.input[from..from + bytes]) {
+            Ok(0) => Ok(Read::Finished),
+            Ok(read) => {
+                let arrival = ingest.arrival(self.peer);
+                self.stream
+                    .take(&mut intake, from..from + read, arrival, &ingest, &mut self.out.frames)
+                    .map(|()| Read::Some(read))
+                    .map_err(End::Refused)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Read::Nothing),
+            Err(error) => Err(End::Lost(error)),
+        };
+        ingest.intakes.give_back(intake);
+        self.holding.settle(self.stream.held());
+        read
+    }
+
+    /// Hands over the unterminated rest.
+    fn finish(&mut self) {
+        let mut intake = self.ingest.intakes.take();
+        self.stream.finish(&mut intake, self.ingest.arrival(self.peer), &self.ingest);
+        self.ingest.intakes.give_back(intake);
+        self.turn = None;
+        self.holding.settle(self.stream.held());
+    }
+
+    /// Sends what can be sent without waiting.
+    fn answer(&mut self) -> Result<(), End> {
+        if self.stream.answers().is_some_and(|answers| answers.superseded()) {
+            return Err(End::Refused(Refusal::Superseded));
+        }
+        loop {
+            if self.out.is_empty()
+                && let Some(answers) = self.stream.answers()
+            {
+                answers.frames(&self.ingest, &mut self.out.frames);
+                self.holding.settle(self.stream.held());
+            }
+            if self.out.is_empty() || !self.out.send(&self.socket).map_err(End::Lost)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits until everything handed over is durable, and the client told.
+    async fn answer_all(&mut self) {
+        while self.answer().is_ok() {
+            let writes = !self.out.is_empty();
+            match self.stream.answers() {
+                Some(answers) if !writes && answers.complete() => return,
+                None if !writes => return,
+                _ => {}
+            }
+            tokio::select! {
+                () = progress(&mut self.stream) => {}
+                ready = self.socket.writable(), if writes => if ready.is_err() { return },
+            }
+        }
+    }
+
+    /// Says why the connection ends, if the client's buffer takes it.
+    fn refuse(&mut self, refusal: &Refusal) {
+        let reason = match refusal {
+            Refusal::Superseded => "a newer connection of this client has taken over",
+            Refusal::TooManyClients => "too many clients: clients.max are remembered already",
+        };
+        ServerFrame::Error(reason.to_owned()).encode(&mut self.out.frames);
+        let _ = self.out.send(&self.socket);
+        tracing::info!(peer = %self.peer, reason, "connection refused");
+    }
+}
+
+impl Outbox {
+    fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// Sends as much as the socket takes; whether that was all.
+    fn send(&mut self, socket: &TcpStream) -> io::Result<bool> {
+        while self.sent < self.frames.len() {
+            match socket.try_write(&self.frames[self.sent..]) {
+                Ok(sent) => self.sent += sent,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        *self = Self::default();
+        Ok(true)
+    }
+}
+
+/// Waits until more of the client's lines are durable, or it has moved to a
+/// newer connection; for ever on a plain stream.
+async fn progress(stream: &mut Stream) {
+    if let Some(answers) = stream.answers()
+        && answers.session.durable.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
+}
+
+/// Waits until there is room and something to read. Gives the turn to read
+/// without a grant where that is the only way on.
+async fn may_read(
+    socket: &TcpStream,
+    ingest: &Ingest,
+    holding: &Holding,
+    starved: bool,
+) -> Option<OwnedSemaphorePermit> {
+    ingest.buffer.room().await;
+    if starved {
+        tokio::time::sleep(STARVED).await;
+    }
+    // An error shows in the read that follows.
+    let ready = socket.ready(Interest::READABLE).await;
+    let closed = ready.is_ok_and(|ready| ready.is_read_closed());
+    match starved && closed {
+        true => Some(holding.last_turn().await),
+        false => None,
+    }
+}

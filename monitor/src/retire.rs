@@ -1,0 +1,180 @@
+//! Retirement: what this monitor wrote and nobody needs any more.
+//!
+//! What a batch view covers is needed here no longer: a covered generation's
+//! journal, queue, realtime views, and its log files, which the store has. Nor
+//! is a realtime view that a later one of its generation contains. Each goes
+//! `views.grace` after it was first seen to be superseded, so that a reader who
+//! began before that can finish.
+//!
+//! What must hold: a log file goes only once the store has it whole; a journal
+//! only once its cut is published; nothing of the open generation but
+//! superseded realtime views.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use schema::{Generation, Incarnation, Micros, MonitorId, Position};
+use storage::layout::{self, DataFolder, DatedName, RealtimeName};
+use storage::{Disk, Entry, Key, Store, StoreError};
+
+use crate::uploader::Uploaded;
+
+/// What the newest manifest covers of this monitor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Covered {
+    /// The last generation covered.
+    pub generation: Generation,
+    /// Its cut: the first position not covered.
+    pub cut: Position,
+}
+
+/// Looks up what the newest manifest covers; `None` when that is nothing, or
+/// not known at present.
+pub type FindCovered = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Option<Covered>> + Send>> + Send + Sync>;
+
+/// Removes what is superseded. One task owns it.
+pub(crate) struct Retirement {
+    store: Arc<dyn Store>,
+    disk: Arc<dyn Disk>,
+    folder: DataFolder,
+    id: MonitorId,
+    incarnation: Incarnation,
+    grace: Duration,
+    /// When each was first seen to be superseded.
+    seen: HashMap<Superseded, Micros>,
+}
+
+/// A file that may go.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Superseded {
+    Local(PathBuf),
+    Shared(Key),
+}
+
+impl Retirement {
+    /// Retires what this incarnation of `id` wrote.
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        disk: Arc<dyn Disk>,
+        folder: DataFolder,
+        id: MonitorId,
+        incarnation: Incarnation,
+        grace: Duration,
+    ) -> Self {
+        Self { store, disk, folder, id, incarnation, grace, seen: HashMap::new() }
+    }
+
+    /// Looks for what is superseded, and removes what has been so for long
+    /// enough.
+    pub(crate) async fn round(
+        &mut self,
+        covered: Option<Covered>,
+        uploaded: &Uploaded,
+        now: Micros,
+    ) -> Result<(), StoreError> {
+        // What is not in the store is not retired, whatever a manifest says.
+        let covered = covered.filter(|covered| {
+            uploaded.cut.is_some_and(|cut| covered.generation <= cut) && covered.cut <= uploaded.position
+        });
+        let mut superseded = self.local(covered);
+        superseded.extend(self.shared(covered).await?);
+        let before = std::mem::take(&mut self.seen);
+        for file in superseded {
+            let since = before.get(&file).copied().unwrap_or(now);
+            let waited = Duration::from_micros(now.get().abs_diff(since.get()));
+            if now < since || waited < self.grace {
+                self.seen.insert(file, since);
+            } else {
+                self.remove(file).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn local(&self, covered: Option<Covered>) -> Vec<Superseded> {
+        let folder = &self.folder;
+        let mut paths = Vec::new();
+        let realtime = names(&*self.disk, &folder.realtime_views(), RealtimeName::parse);
+        paths.extend(superseded_views(realtime, covered).iter().map(|name| folder.realtime_view(name)));
+        if let Some(covered) = covered {
+            let is_covered = |generation: &Generation| *generation <= covered.generation;
+            let journals = names(&*self.disk, &folder.journals(), layout::parse_journal);
+            paths.extend(journals.iter().filter(|g| is_covered(g)).map(|g| folder.journal(*g)));
+            let queues = names(&*self.disk, &folder.queues(), layout::parse_queue);
+            paths.extend(queues.iter().filter(|g| is_covered(g)).map(|g| folder.queue(*g)));
+            paths.extend(self.logs_below(covered.cut));
+        }
+        paths.into_iter().map(Superseded::Local).collect()
+    }
+
+    fn logs_below(&self, cut: Position) -> Vec<PathBuf> {
+        let days = names(&*self.disk, &self.folder.logs(), |day| day.strip_prefix("date=")?.parse().ok());
+        let mut logs = Vec::new();
+        for day in days {
+            let parse = |name: &str| match DatedName::parse(name)? {
+                DatedName::Log { id, seq } if id == self.id => Some(seq),
+                _ => None,
+            };
+            let seqs = names(&*self.disk, &self.folder.log_day(day), parse);
+            logs.extend(seqs.iter().filter(|seq| **seq < cut.seq).map(|seq| self.folder.log_file(day, &self.id, *seq)));
+        }
+        logs
+    }
+
+    async fn shared(&self, covered: Option<Covered>) -> Result<Vec<Superseded>, StoreError> {
+        let folder = layout::realtime_of_incarnation(&self.id, self.incarnation);
+        let listed = self.store.list(&folder).await?;
+        let views = listed.iter().filter_map(|listed| RealtimeName::parse(listed.key.name())).collect();
+        let key = |name: &RealtimeName| layout::realtime_view(&self.id, self.incarnation, name);
+        Ok(superseded_views(views, covered).iter().map(key).map(Superseded::Shared).collect())
+    }
+
+    async fn remove(&self, file: Superseded) -> Result<(), StoreError> {
+        match &file {
+            Superseded::Local(path) => {
+                if let Err(error) = self.disk.remove(path)
+                    && error.kind() != io::ErrorKind::NotFound
+                {
+                    tracing::warn!(%error, "not retired");
+                    return Ok(());
+                }
+            }
+            Superseded::Shared(key) => self.store.delete(key).await?,
+        }
+        tracing::debug!(file = ?file, "retired");
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Retirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Retirement").field("seen", &self.seen.len()).finish_non_exhaustive()
+    }
+}
+
+/// The views that are covered, or contained in another.
+fn superseded_views(mut views: Vec<RealtimeName>, covered: Option<Covered>) -> Vec<RealtimeName> {
+    views.sort_unstable();
+    let later = views.iter().skip(1).map(Some).chain([None]);
+    let contained = |view: &RealtimeName, later: Option<&RealtimeName>| {
+        later.is_some_and(|later| (later.generation, later.from) == (view.generation, view.from))
+    };
+    let is_covered = |view: &RealtimeName| covered.is_some_and(|covered| view.generation <= covered.generation);
+    views
+        .iter()
+        .zip(later)
+        .filter(|(view, later)| is_covered(view) || contained(view, *later))
+        .map(|(view, _)| *view)
+        .collect()
+}
+
+/// What the names in a folder say; nothing without the folder.
+fn names<T>(disk: &dyn Disk, folder: &Path, parse: impl Fn(&str) -> Option<T>) -> Vec<T> {
+    let entries: Vec<Entry> = disk.list(folder).unwrap_or_default();
+    entries.iter().filter_map(|entry| parse(&entry.name)).collect()
+}

@@ -1,0 +1,93 @@
+//! Upkeep: the task that keeps the store up to date and retires what it can.
+//!
+//! A round begins every `upload.every`, when `upload.bytes` more are durable,
+//! and at each rotation; a last one when the monitor stops. A store that does
+//! not answer costs nothing but lag: the next round goes on where it stands.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use storage::Clock;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::committer::Progress;
+use crate::health::{Cause, Health};
+use crate::retire::{FindCovered, Retirement};
+use crate::uploader::{UploadError, Uploaded, Uploader};
+
+/// How long the last round may take.
+const LAST_ROUND: Duration = Duration::from_secs(10);
+
+/// Everything the task works with.
+pub(crate) struct Upkeep {
+    pub(crate) uploader: Uploader,
+    pub(crate) retirement: Retirement,
+    pub(crate) find_covered: FindCovered,
+    pub(crate) health: Arc<Health>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) progress: watch::Receiver<Progress>,
+    pub(crate) uploaded: watch::Sender<Uploaded>,
+    /// `upload.every`.
+    pub(crate) every: Duration,
+    /// `upload.bytes`.
+    pub(crate) bytes: u64,
+}
+
+impl Upkeep {
+    /// Works until `stopped`, when everything is durable, and then once more.
+    pub(crate) async fn run(mut self, stopped: CancellationToken) {
+        while !stopped.is_cancelled() {
+            self.round().await;
+            tokio::select! {
+                () = stopped.cancelled() => {}
+                () = tokio::time::sleep(self.every) => {}
+                () = due(&mut self.progress, self.bytes) => {}
+            }
+        }
+        if tokio::time::timeout(LAST_ROUND, self.round()).await.is_err() {
+            tracing::warn!("the store did not answer; what it lacks is uploaded after the next start");
+        }
+    }
+
+    async fn round(&mut self) {
+        let done = self.uploader.round().await;
+        let error = done.as_ref().err().map(ToString::to_string);
+        match &done {
+            Ok(()) => self.health.go_on(Cause::Store),
+            Err(UploadError::Ahead { .. }) => self.health.stop(Cause::Store, error.as_deref().unwrap_or_default()),
+            Err(_) => {}
+        }
+        let uploaded = Uploaded { error, ..self.uploader.uploaded().clone() };
+        if let Some(error) = &uploaded.error
+            && self.uploaded.borrow().error.is_none()
+        {
+            tracing::warn!(error, "upload failed");
+        }
+        self.uploaded.send_replace(uploaded);
+        if done.is_ok() {
+            self.retire().await;
+        }
+    }
+
+    async fn retire(&mut self) {
+        let covered = (self.find_covered)().await;
+        let now = self.clock.now();
+        if let Err(error) = self.retirement.round(covered, self.uploader.uploaded(), now).await {
+            tracing::warn!(%error, "not all retired");
+        }
+    }
+}
+
+/// Waits for a rotation, or so many more durable bytes.
+async fn due(progress: &mut watch::Receiver<Progress>, bytes: u64) {
+    let begin = *progress.borrow_and_update();
+    let changed = |now: &Progress| {
+        let rotated = now.generation != begin.generation || now.durable.seq != begin.durable.seq;
+        rotated || now.durable.offset.saturating_sub(begin.durable.offset) >= bytes
+    };
+    // Without a sender the monitor is about to stop, which is waited for too.
+    if progress.wait_for(changed).await.is_err() {
+        std::future::pending().await
+    }
+}

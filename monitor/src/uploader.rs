@@ -1,0 +1,293 @@
+//! The uploader: brings the store up to what is durable here.
+//!
+//! Strictly in file order. A dated file in the store is at all times a byte
+//! prefix of the committed local file, so what is to be done is seen from its
+//! length there, and neither a crash nor a lost answer needs any bookkeeping:
+//! after either, the length is asked for again. When all files of a generation
+//! are whole in the store its cut is published; a cut once there is never
+//! changed.
+//!
+//! Where the store can, a closed file is hard-linked into it, and an open one
+//! left alone; elsewhere files are appended to as they grow.
+//!
+//! Before anything is written the store is looked through once. One that holds
+//! more than we committed has been written by someone else's hands, or our disk
+//! has lost what it had promised: then nothing is uploaded and nothing taken in.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use log::{Cut, DatedFile, JournalMark, LogError, LogPiece, Snapshot};
+use schema::{Date, Generation, MonitorId, Position, Source};
+use storage::layout::{self, DataFolder, DatedName};
+use storage::{Created, Disk, Key, Linked, Mode, Store, StoreError};
+
+/// How far the store is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Uploaded {
+    /// Everything below is in the store.
+    pub position: Position,
+    /// The newest generation whose cut is published.
+    pub cut: Option<Generation>,
+    /// What went wrong with the last attempt.
+    pub error: Option<String>,
+}
+
+/// Why the store could not be brought up to date.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UploadError {
+    /// It may pass.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The local half.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The local half.
+    #[error(transparent)]
+    Disk(#[from] std::io::Error),
+    /// It does not pass.
+    #[error(
+        "the store has {key} with {found}, this monitor has committed {committed}; \
+         the store belongs to another data folder, or this disk has lost data"
+    )]
+    Ahead { key: Key, found: String, committed: String },
+}
+
+/// The uploader's state. One task owns it.
+#[derive(Debug)]
+pub(crate) struct Uploader {
+    store: Arc<dyn Store>,
+    disk: Arc<dyn Disk>,
+    folder: DataFolder,
+    id: MonitorId,
+    /// `upload.bytes`: how much is appended at a time.
+    bytes: u64,
+    /// Whether closed files are linked instead; until the store says no.
+    links: bool,
+    checked: bool,
+    mark: Option<JournalMark>,
+    /// Closed generations whose cut is not published yet.
+    closed: VecDeque<Cut>,
+    /// The open generation's files.
+    open: Vec<OpenFile>,
+    uploaded: Uploaded,
+}
+
+/// A log file of the open generation.
+#[derive(Debug, Clone, Copy)]
+struct OpenFile {
+    seq: u64,
+    date: Date,
+    length: u64,
+    /// Whether it is still being written.
+    grows: bool,
+}
+
+impl Uploader {
+    /// An uploader that has not looked yet.
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        disk: Arc<dyn Disk>,
+        folder: DataFolder,
+        id: MonitorId,
+        bytes: u64,
+    ) -> Self {
+        // A store with paths on this machine can most often be linked into.
+        let links = store.local_path(&layout::store()).is_some();
+        Self {
+            store,
+            disk,
+            folder,
+            id,
+            bytes: bytes.max(1),
+            links,
+            checked: false,
+            mark: None,
+            closed: VecDeque::new(),
+            open: Vec::new(),
+            uploaded: Uploaded::default(),
+        }
+    }
+
+    /// How far the store is.
+    pub(crate) fn uploaded(&self) -> &Uploaded {
+        &self.uploaded
+    }
+
+    /// Brings the store up to date. After an error it can be called again.
+    pub(crate) async fn round(&mut self) -> Result<(), UploadError> {
+        self.look()?;
+        if !self.checked {
+            self.check().await?;
+            self.checked = true;
+        }
+        while let Some(cut) = self.closed.front().cloned() {
+            for file in &cut.files {
+                self.upload_closed(file.seq, file.date, file.length).await?;
+            }
+            self.publish(&cut).await?;
+            self.closed.pop_front();
+        }
+        for file in self.open.clone() {
+            match file.grows {
+                true if self.links => {}
+                true => self.append(file.seq, file.date, file.length).await?,
+                false => self.upload_closed(file.seq, file.date, file.length).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Sees what is new in the log.
+    fn look(&mut self) -> Result<(), UploadError> {
+        let read = Snapshot::read(&*self.disk, &self.folder, self.mark.as_ref())?;
+        let Some(snapshot) = read else { return Ok(()) };
+        for generation in &snapshot.generations {
+            if let Some(cut) = Cut::of_generation(&snapshot, generation.generation) {
+                self.closed.push_back(cut);
+                self.open.clear();
+            } else {
+                self.extend_open(&generation.pieces, snapshot.durable.seq);
+            }
+            self.mark = Some(generation.last);
+        }
+        Ok(())
+    }
+
+    fn extend_open(&mut self, pieces: &[LogPiece], current: u64) {
+        for piece in pieces {
+            match self.open.last_mut() {
+                Some(file) if file.seq == piece.seq => file.length = piece.bytes.end,
+                _ => {
+                    self.open.push(OpenFile { seq: piece.seq, date: piece.date, length: piece.bytes.end, grows: true })
+                }
+            }
+        }
+        for file in &mut self.open {
+            file.grows = file.seq >= current;
+        }
+    }
+
+    /// Makes sure that the store holds no more than was committed, and sees
+    /// which cuts it has.
+    async fn check(&mut self) -> Result<(), UploadError> {
+        let committed = self.committed();
+        let end = self.mark.map_or(Position::default(), |mark| mark.position);
+        for listed in self.store.list(&layout::master()).await? {
+            let Some((_, DatedName::Log { id, seq })) = layout::parse_dated(&listed.key) else { continue };
+            let known = committed.iter().find(|(known, _)| *known == seq);
+            let limit = match known {
+                Some((_, length)) => *length,
+                // Not here any more: uploaded and retired long ago.
+                None if seq < end.seq => u64::MAX,
+                None => 0,
+            };
+            if id == self.id && listed.len > limit {
+                let (found, committed) = (format!("{} bytes", listed.len), format!("{limit}"));
+                return Err(UploadError::Ahead { key: listed.key, found, committed });
+            }
+        }
+        let published = self.newest_cut().await?;
+        let open = self.mark.map_or(Generation::default(), |mark| mark.generation);
+        if let Some(cut) = published.filter(|cut| *cut >= open) {
+            let key = layout::cut(&Source::Monitor(self.id.clone()), cut);
+            let (found, committed) = ("a cut".to_owned(), format!("generations below {open} only"));
+            return Err(UploadError::Ahead { key, found, committed });
+        }
+        self.uploaded.cut = published;
+        while let Some(cut) = self.closed.front().filter(|cut| Some(cut.generation) <= published) {
+            self.uploaded.position = cut.position;
+            self.closed.pop_front();
+        }
+        Ok(())
+    }
+
+    /// The length of every local file, as far as it is committed.
+    fn committed(&self) -> Vec<(u64, u64)> {
+        let closed = self.closed.iter().flat_map(|cut| &cut.files).map(|file| (file.seq, file.length));
+        closed.chain(self.open.iter().map(|file| (file.seq, file.length))).collect()
+    }
+
+    async fn newest_cut(&self) -> Result<Option<Generation>, StoreError> {
+        let cuts = self.store.list(&layout::cuts_of(&Source::Monitor(self.id.clone()))).await?;
+        Ok(cuts.iter().filter_map(|listed| layout::parse_cut(listed.key.name())).max())
+    }
+
+    /// Brings a file that will not change any more into the store, whole.
+    async fn upload_closed(&mut self, seq: u64, date: Date, length: u64) -> Result<(), UploadError> {
+        let end = Position::new(seq, length);
+        if self.uploaded.position >= end {
+            return Ok(());
+        }
+        let key = self.key(seq, date);
+        let local = self.folder.log_file(date, &self.id, seq);
+        // A tail that was never committed must not come along.
+        if self.links && self.disk.length(&local)? == Some(length) {
+            match self.store.link_from(&local, &key).await? {
+                Linked::Linked => {
+                    self.uploaded.position = end;
+                    return Ok(());
+                }
+                Linked::Exists => {}
+                Linked::Unsupported => self.links = false,
+            }
+        }
+        self.append(seq, date, length).await
+    }
+
+    /// Appends what the store lacks of a file, up to `length`.
+    async fn append(&mut self, seq: u64, date: Date, length: u64) -> Result<(), UploadError> {
+        let end = Position::new(seq, length);
+        if self.uploaded.position >= end {
+            return Ok(());
+        }
+        let key = self.key(seq, date);
+        let mut stored = self.store.length(&key).await?.unwrap_or(0);
+        while stored < length {
+            let to = length.min(stored + self.bytes);
+            let bytes = self.local(seq, date, stored, to)?;
+            match self.store.append(&key, stored, bytes).await {
+                Ok(()) => stored = to,
+                Err(StoreError::WrongLength { found, .. }) if found > stored => stored = found,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if stored > length {
+            let (found, committed) = (format!("{stored} bytes"), format!("{length}"));
+            return Err(UploadError::Ahead { key, found, committed });
+        }
+        self.uploaded.position = end;
+        Ok(())
+    }
+
+    fn key(&self, seq: u64, date: Date) -> Key {
+        layout::dated(date, &DatedName::Log { id: self.id.clone(), seq })
+    }
+
+    fn local(&self, seq: u64, date: Date, from: u64, to: u64) -> std::io::Result<Bytes> {
+        let file = self.disk.open(&self.folder.log_file(date, &self.id, seq), Mode::Read)?;
+        let mut bytes = vec![0; (to - from) as usize];
+        file.read_exact_at(&mut bytes, from)?;
+        Ok(bytes.into())
+    }
+
+    /// Publishes a cut whose files are all in the store.
+    async fn publish(&mut self, cut: &Cut) -> Result<(), UploadError> {
+        let key = cut.key();
+        let bytes = Bytes::from(cut.seal()?);
+        if self.store.create(&key, bytes.clone()).await? == Created::Exists && self.store.read(&key).await? != bytes {
+            let (found, committed) = ("another content".to_owned(), files(&cut.files));
+            return Err(UploadError::Ahead { key, found, committed });
+        }
+        self.uploaded.cut = Some(cut.generation);
+        self.uploaded.position = self.uploaded.position.max(cut.position);
+        tracing::info!(generation = %cut.generation, messages = cut.messages(), "cut published");
+        Ok(())
+    }
+}
+
+fn files(files: &[DatedFile]) -> String {
+    let bytes: u64 = files.iter().map(|file| file.length).sum();
+    format!("{} files of {bytes} bytes", files.len())
+}
