@@ -114,3 +114,51 @@ fn create_beside(disk: &dyn Disk, target: &Path) -> io::Result<(PathBuf, Arc<dyn
 fn folder_of(path: &Path) -> &Path {
     path.parent().unwrap_or(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{SimDisk, is_full};
+
+    fn names(disk: &SimDisk, folder: &str) -> Vec<String> {
+        disk.list(folder.as_ref()).unwrap().into_iter().map(|entry| entry.name).collect()
+    }
+
+    #[test]
+    fn the_first_to_publish_a_name_has_it() {
+        let disk = SimDisk::new(1);
+        let path = Path::new("/deep/folder/file");
+        assert_eq!(publish_new(&disk, path, b"one").unwrap(), Created::Created);
+        assert_eq!(publish_new(&disk, path, b"two").unwrap(), Created::Exists);
+        assert_eq!(disk.length(path).unwrap(), Some(3));
+        publish_replacing(&disk, path, b"three").unwrap();
+        assert_eq!(disk.length(path).unwrap(), Some(5));
+        assert_eq!(names(&disk, "/deep/folder"), ["file"]);
+    }
+
+    #[test]
+    fn a_temporary_that_a_crash_left_is_in_nobodys_way() {
+        let disk = SimDisk::new(1);
+        disk.crash_at_operation(2);
+        assert!(publish_new(&disk, "/file".as_ref(), b"one").is_err());
+        let disk = disk.kill();
+        assert_eq!(names(&disk, "/"), [".~file-0"]);
+        assert!(names(&disk, "/").iter().all(|name| is_temporary(name)));
+        assert_eq!(publish_new(&disk, "/file".as_ref(), b"two").unwrap(), Created::Created);
+        assert_eq!(names(&disk, "/"), [".~file-0", "file"]);
+    }
+
+    #[test]
+    fn a_full_disk_leaves_nothing_behind() {
+        let disk = SimDisk::new(1);
+        disk.set_room(10);
+        for refused in [
+            publish_new(&disk, "/file".as_ref(), &[1; 11]).map(drop),
+            publish_replacing(&disk, "/file".as_ref(), &[1; 11]),
+        ] {
+            assert!(is_full(&refused.unwrap_err()));
+        }
+        assert_eq!(names(&disk, "/"), [""; 0]);
+        publish_new(&disk, "/file".as_ref(), &[1; 9]).unwrap();
+    }
+}

@@ -64,3 +64,44 @@ struct Sealed {
 fn checksum(body: &RawValue) -> String {
     format!("{:08x}", crc32c::crc32c(body.get().as_bytes()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Body {
+        id: String,
+        k: u64,
+    }
+
+    #[test]
+    fn a_sealed_document_is_one_readable_line() {
+        let line = seal(&Body { id: "web-1".to_owned(), k: 3 }).unwrap();
+        let text = String::from_utf8(line).unwrap();
+        assert_eq!(text, "{\"crc32c\":\"6d947864\",\"body\":{\"id\":\"web-1\",\"k\":3}}\n");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let refused = |text: &str| open::<Body>(text.as_bytes()).unwrap_err();
+        assert!(matches!(refused("{\"crc32c\":\"00000000\""), SealError::Form(_)));
+        assert!(matches!(refused("{\"crc32c\":\"00000000\",\"body\":1,\"more\":2}"), SealError::Form(_)));
+        assert!(matches!(refused("{\"crc32c\":\"00000000\",\"body\":1}"), SealError::Checksum { .. }));
+        let other = String::from_utf8(seal(&1).unwrap()).unwrap();
+        assert!(matches!(refused(&other), SealError::Body(_)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_body_survives_and_a_changed_byte_is_seen(id: String, k: u64, at: prop::sample::Index, flip in 1..=255_u8) {
+            let body = Body { id, k };
+            let mut line = seal(&body).unwrap();
+            prop_assert_eq!(&open::<Body>(&line).unwrap(), &body);
+            let at = at.index(line.len() - 1);
+            line[at] ^= flip;
+            prop_assert!(open::<Body>(&line).is_err(), "{}", String::from_utf8_lossy(&line));
+        }
+    }
+}

@@ -13,9 +13,11 @@
 //!   sync. A power loss keeps none, all, a prefix or any subset. A rename is
 //!   one change: the target is the old file or the new. Syncing a folder makes
 //!   durable neither the contents of its files nor its own entry above.
-//! - **Failed sync**: of the changes, chance writes some; all become clean; by
-//!   chance the cache keeps showing them or shows what the disk has. The next
-//!   sync says `Ok` and saves none of them.
+//! - **Failed sync** of a file: of its changes, chance writes some; all become
+//!   clean; by chance the cache keeps showing them or shows what the disk has.
+//!   The next sync says `Ok` and saves none of them. A folder's changes stay
+//!   unsynced: file systems keep entries in a journal of their own, and stop
+//!   rather than lie about it.
 //! - **Full disk**: a write that does not fit is cut where the room ends; with
 //!   no room at all nothing new can be created. A file takes its length.
 //!
@@ -115,9 +117,9 @@ impl SimDisk {
         self.machine.lock().set_room(bytes);
     }
 
-    /// Makes the `nth` sync from now (1 is the next) fail with EIO, and lie:
-    /// its changes are no longer dirty, and gone after a crash save what chance
-    /// wrote; a later sync says `Ok` and saves none of them.
+    /// Makes the `nth` sync from now (1 is the next) fail with EIO. A file's
+    /// lies: its changes are no longer dirty, and gone after a crash save what
+    /// chance wrote; a later sync says `Ok` and saves none of them.
     pub fn eio_at_sync(&self, nth: u64) {
         let faults = &mut self.machine.lock().faults;
         faults.eio_at_sync = Some(faults.counts.syncs + nth);

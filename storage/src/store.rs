@@ -77,9 +77,10 @@ pub trait Store: Send + Sync + fmt::Debug {
     async fn create(&self, key: &Key, bytes: Bytes) -> Result<Created, StoreError>;
 
     /// Appends to the file, which must be `expected` bytes long; with
-    /// `expected` 0 an absent file is created. One writer a file. When it
-    /// returns, all of the file is durable, whoever wrote it; so appending
-    /// nothing settles what an interrupted append left.
+    /// `expected` 0 an absent file is created. A file has one writer, and one
+    /// that grows is made by append alone. When this returns, all of the file
+    /// is durable, whoever wrote it; so appending nothing settles what an
+    /// interrupted append left.
     ///
     /// # Errors
     /// [`StoreError::WrongLength`], with nothing written. After

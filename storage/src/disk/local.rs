@@ -2,11 +2,11 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock, statvfs};
+use rustix::fs::{FallocateFlags, FlockOperation, OFlags, fallocate, flock, statvfs};
 
 use super::sync_helpers::SyncHelpers;
 use super::{Disk, DiskFile, DiskLock, Entry, Mode, at};
@@ -75,6 +75,9 @@ impl Disk for LocalDisk {
         match fs::create_dir(folder) {
             // Another process was faster; the sync below covers its folder too.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(at("create folder", folder)(io::ErrorKind::NotADirectory.into()));
+            }
             made => made.map_err(at("create folder", folder))?,
         }
         self.sync_folder(parent.unwrap_or(Path::new(".")))
@@ -100,7 +103,9 @@ impl Disk for LocalDisk {
     }
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        File::open(folder).and_then(|open| open.sync_all()).map_err(at("sync folder", folder))
+        let only_a_folder = OFlags::DIRECTORY.bits().cast_signed();
+        let open = OpenOptions::new().read(true).custom_flags(only_a_folder).open(folder);
+        open.and_then(|folder| folder.sync_all()).map_err(at("sync folder", folder))
     }
 
     fn length(&self, path: &Path) -> io::Result<Option<u64>> {
@@ -194,5 +199,65 @@ impl LocalFile {
             end += count;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::os_error;
+
+    #[test]
+    fn a_lock_is_held_by_one_and_its_error_names_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("monitor.lock");
+        let (one, other) = (LocalDisk::new(), LocalDisk::new());
+        let held = one.lock(&path).unwrap();
+        let refused = other.lock(&path).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
+        assert!(refused.to_string().contains("monitor.lock"), "{refused}");
+        drop(held);
+        let _held = other.lock(&path).unwrap();
+    }
+
+    #[test]
+    fn reserved_space_is_zeros_and_keeps_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = LocalDisk::new().open(&folder.path().join("journal"), Mode::CreateNew).unwrap();
+        file.write_at(b"head", 0).unwrap();
+        file.allocate(100_000).unwrap();
+        file.allocate(10).unwrap();
+        assert_eq!(file.len().unwrap(), 100_000);
+        let mut bytes = vec![1; 100_000];
+        file.read_exact_at(&mut bytes, 0).unwrap();
+        assert!(bytes.starts_with(b"head") && bytes[4..].iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn reserving_by_writing_does_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let file = LocalFile { file: File::create_new(&path).unwrap(), path: path.clone() };
+        file.write_at(b"head", 0).unwrap();
+        file.fill_with_zeros(150_000).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        assert!(bytes.len() == 150_000 && bytes.starts_with(b"head") && bytes[4..].iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn errors_say_what_was_done_to_which_file_and_keep_the_systems_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("absent");
+        let error = LocalDisk::new().open(&path, Mode::Read).unwrap_err();
+        assert_eq!((error.kind(), os_error(&error)), (io::ErrorKind::NotFound, Some(2)));
+        assert!(error.to_string().starts_with(&format!("cannot open {}: ", path.display())), "{error}");
+    }
+
+    #[test]
+    fn a_path_without_a_folder_lies_in_the_working_folder() {
+        let disk = LocalDisk::new();
+        disk.create_folders(Path::new("src")).unwrap();
+        assert!(disk.free_space(Path::new("src")).unwrap() > 0);
+        assert_eq!(disk.length(Path::new("src")).unwrap(), None);
     }
 }

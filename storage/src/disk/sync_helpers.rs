@@ -81,3 +81,86 @@ impl Helper {
         Ok(Self { files, results })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    /// A file whose sync ends only when all of `meeting` are in theirs.
+    #[derive(Debug)]
+    struct Slow {
+        meeting: Arc<Barrier>,
+        fails: Option<&'static str>,
+        synced: AtomicU32,
+    }
+
+    impl DiskFile for Slow {
+        fn sync(&self) -> io::Result<()> {
+            self.meeting.wait();
+            self.synced.fetch_add(1, Ordering::SeqCst);
+            self.fails.map_or(Ok(()), |why| Err(io::Error::other(why)))
+        }
+
+        fn read_at(&self, _: &mut [u8], _: u64) -> io::Result<usize> {
+            Ok(0)
+        }
+        fn write_at(&self, _: &[u8], _: u64) -> io::Result<()> {
+            Ok(())
+        }
+        fn truncate(&self, _: u64) -> io::Result<()> {
+            Ok(())
+        }
+        fn allocate(&self, _: u64) -> io::Result<()> {
+            Ok(())
+        }
+        fn len(&self) -> io::Result<u64> {
+            Ok(0)
+        }
+    }
+
+    fn slow<const N: usize>(fails: [Option<&'static str>; N]) -> [Arc<Slow>; N] {
+        let meeting = Arc::new(Barrier::new(N));
+        fails.map(|fails| Arc::new(Slow { meeting: meeting.clone(), fails, synced: AtomicU32::new(0) }))
+    }
+
+    fn sync_all(helpers: &SyncHelpers, files: &[Arc<Slow>]) -> io::Result<()> {
+        let files: Vec<Arc<dyn DiskFile>> = files.iter().map(|file| file.clone() as _).collect();
+        helpers.sync_all(&files.iter().collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn all_files_are_synced_at_the_same_time_again_and_again() {
+        let helpers = SyncHelpers::default();
+        let files = slow([None; 4]);
+        for _ in 0..100 {
+            sync_all(&helpers, &files).unwrap();
+        }
+        assert!(files.iter().all(|file| file.synced.load(Ordering::SeqCst) == 100));
+        assert_eq!(helpers.idle.lock().len(), 3, "threads are kept, and no more than needed");
+        sync_all(&helpers, &[]).unwrap();
+    }
+
+    #[test]
+    fn the_first_failure_in_order_is_told_after_all_have_ended() {
+        let helpers = SyncHelpers::default();
+        let files = slow([None, Some("second"), Some("third")]);
+        assert_eq!(sync_all(&helpers, &files).unwrap_err().to_string(), "second");
+        assert!(files.iter().all(|file| file.synced.load(Ordering::SeqCst) == 1));
+    }
+
+    #[test]
+    fn calls_from_several_threads_do_not_wait_for_each_other() {
+        let helpers = SyncHelpers::default();
+        // Each call's files wait for the other call's.
+        let files = slow([None; 4]);
+        thread::scope(|scope| {
+            for pair in files.chunks(2) {
+                let helpers = &helpers;
+                scope.spawn(move || sync_all(helpers, pair).unwrap());
+            }
+        });
+    }
+}

@@ -127,9 +127,10 @@ impl Change {
         if rng.random() {
             file.resize(file.len().max(end), 0);
         }
-        match rng.random_range(0..3) {
-            0 => write(file, *offset, &bytes[..rng.random_range(0..=bytes.len())]),
-            1 => {
+        match rng.random_range(0..4) {
+            0 => {}
+            1 => write(file, *offset, &bytes[..rng.random_range(0..=bytes.len())]),
+            2 => {
                 let from = rng.random_range(0..=bytes.len());
                 write(file, offset + from, &bytes[from..]);
             }

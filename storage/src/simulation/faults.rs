@@ -33,8 +33,8 @@ pub(super) struct Faults {
 pub(super) enum Fate {
     /// What it promises.
     Sync,
-    /// Fail with EIO and lie.
-    Lie,
+    /// Fail with EIO.
+    Fail,
 }
 
 impl Faults {
@@ -55,7 +55,7 @@ impl Faults {
         self.counts.syncs += 1;
         self.crashed |= self.crash_at_sync == Some(self.counts.syncs);
         self.count_change()?;
-        let lies = self.eio_at_sync == Some(self.counts.syncs);
-        Ok(if lies { Fate::Lie } else { Fate::Sync })
+        let fails = self.eio_at_sync == Some(self.counts.syncs);
+        Ok(if fails { Fate::Fail } else { Fate::Sync })
     }
 }

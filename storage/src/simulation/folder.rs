@@ -57,13 +57,6 @@ impl Folder {
         }
     }
 
-    /// A sync that failed: what chance wrote is durable, the rest is lost, and
-    /// nothing is dirty any more.
-    pub(super) fn lie(&mut self, rng: &mut StdRng) {
-        self.durable = self.after_power_loss(rng);
-        self.unsynced.clear();
-    }
-
     /// What a power loss leaves.
     pub(super) fn after_power_loss(&self, rng: &mut StdRng) -> Entries {
         let mut entries = self.durable.clone();

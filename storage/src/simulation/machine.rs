@@ -163,18 +163,13 @@ impl Machine {
     pub(super) fn sync(&mut self, id: Id) -> io::Result<()> {
         self.faults.check_power()?;
         let fate = self.faults.count_sync()?;
-        match (&mut self.nodes[id.0], fate) {
+        match (&mut self.nodes[id.0], &fate) {
             (Node::File(content), Fate::Sync) => content.sync(),
+            (Node::File(content), Fate::Fail) => content.lie(&mut self.rng),
             (Node::Folder(folder), Fate::Sync) => folder.sync(),
-            (node, Fate::Lie) => {
-                match node {
-                    Node::File(content) => content.lie(&mut self.rng),
-                    Node::Folder(folder) => folder.lie(&mut self.rng),
-                }
-                return Err(io::Error::from(rustix::io::Errno::IO));
-            }
+            (Node::Folder(_), Fate::Fail) => {}
         }
-        Ok(())
+        if fate == Fate::Fail { Err(rustix::io::Errno::IO.into()) } else { Ok(()) }
     }
 
     pub(super) fn len(&self, id: Id) -> io::Result<u64> {
@@ -232,11 +227,12 @@ impl Machine {
     pub(super) fn link(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         self.faults.check_power()?;
         let id = self.find(from)?;
-        self.file(id)?;
         let Place { folder, name, found } = self.place(to)?;
         if found.is_some() {
             return Err(ErrorKind::AlreadyExists.into());
         }
+        // As Linux says it.
+        self.file(id).map_err(|_| ErrorKind::PermissionDenied)?;
         self.check_room_for_entry()?;
         self.folder_mut(folder)?.add(name, id);
         self.faults.count_change()
@@ -244,10 +240,10 @@ impl Machine {
 
     pub(super) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         self.faults.check_power()?;
-        let (from, to) = (self.place(from)?, self.place(to)?);
-        if from.folder != to.folder {
+        if from.parent() != to.parent() {
             return Err(ErrorKind::InvalidInput.into());
         }
+        let (from, to) = (self.place(from)?, self.place(to)?);
         let id = from.found.ok_or(ErrorKind::NotFound)?;
         self.file(id)?;
         match to.found {

@@ -13,6 +13,11 @@
 //! sync cut short never become part of the file; it is as if the append had not
 //! been.
 
+#[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashSet;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
@@ -85,7 +90,7 @@ impl Store for FileStore {
             self.prepare(&path)?;
             publish_new(&*self.disk, &path, &bytes)
         };
-        create().map_err(failed("create", key))
+        create().map_err(uncertain("create", key))
     }
 
     async fn append(&self, key: &Key, expected: u64, bytes: Bytes) -> Result<(), StoreError> {
@@ -104,7 +109,7 @@ impl Store for FileStore {
             self.prepare(&path)?;
             publish_replacing(&*self.disk, &path, &bytes)
         };
-        replace().map_err(failed("replace", key))
+        replace().map_err(uncertain("replace", key))
     }
 
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
@@ -269,6 +274,16 @@ fn or_absent<T>(result: io::Result<T>) -> io::Result<Option<T>> {
 fn cannot_link(error: &io::Error) -> bool {
     use ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
     matches!(error.kind(), CrossesDevices | PermissionDenied | TooManyLinks | Unsupported)
+}
+
+/// For a call that may have had its effect all the same. A full disk stops a
+/// publication before its effect.
+fn uncertain(operation: &'static str, key: &Key) -> impl FnOnce(io::Error) -> StoreError + use<> {
+    let key = key.clone();
+    move |error| match failed(operation, &key)(error) {
+        StoreError::Io { operation, key, source } => StoreError::Unknown { operation, key, source },
+        full => full,
+    }
 }
 
 fn failed(operation: &'static str, key: &Key) -> impl FnOnce(io::Error) -> StoreError + use<> {
