@@ -57,18 +57,36 @@ pub(crate) fn millionths(bytes: &[u8], number: Number) -> Option<Millionths> {
 /// The number as a time: seconds below 10^11, milliseconds below 10^14, microseconds below 10^17, else nanoseconds;
 /// rounded down. `None` if it is negative or past 9999.
 pub(crate) fn micros(bytes: &[u8], number: Number) -> Option<Micros> {
-    let whole = Scaled::of(bytes, number, 0)?.whole;
-    let scale = match whole {
-        0..100_000_000_000 => 6,
-        0..100_000_000_000_000 => 3,
-        0..100_000_000_000_000_000 => 0,
-        _ => -3,
-    };
-    let negative = bytes[number.start] == b'-';
-    if negative && !is_zero(&bytes[number.start..number.end]) {
+    let token = &bytes[number.start..number.end];
+    if token[0] == b'-' && !is_zero(token) {
         return None;
     }
-    Micros::new(i64::try_from(Scaled::of(bytes, number, scale)?.whole).ok()?)
+    let whole = Scaled::of(bytes, number, 0)?.whole;
+    let micros = Scaled::of(bytes, number, decimals_of_unit(whole))?.whole;
+    Micros::new(i64::try_from(micros).ok()?)
+}
+
+/// [`micros`] of a number without a fraction.
+#[inline]
+pub(crate) fn micros_of_whole(whole: u64) -> Option<Micros> {
+    let micros = match decimals_of_unit(u128::from(whole)) {
+        6 => whole * 1_000_000,
+        3 => whole * 1_000,
+        0 => whole,
+        _ => whole / 1_000,
+    };
+    Micros::new(micros as i64)
+}
+
+/// How many decimals of a time's unit make microseconds.
+#[inline]
+fn decimals_of_unit(whole: u128) -> i64 {
+    match whole {
+        ..100_000_000_000 => 6,
+        100_000_000_000..100_000_000_000_000 => 3,
+        100_000_000_000_000..100_000_000_000_000_000 => 0,
+        _ => -3,
+    }
 }
 
 fn is_zero(token: &[u8]) -> bool {

@@ -1,0 +1,95 @@
+//! The full parser, second half: from an object's values to a message, or to the reason why it is none.
+//!
+//! The first failure counts, in this order: a flaw in the JSON, the service, the timestamp, then the metrics as they
+//! are configured; in each of them absence, then type, then range.
+
+use super::lexer::{Value, unescape};
+use super::object::{Object, Reading};
+use crate::{MAX_METRICS, Message, Metrics, Micros, Millionths, Read, Reject, ServiceName, number, rfc3339};
+
+/// What a message is put together in.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    /// Holds a service's name that had escapes.
+    name: Vec<u8>,
+    pub(super) values: [Millionths; MAX_METRICS],
+}
+
+/// The message that an object is.
+pub(super) fn message<'a>(
+    bytes: &'a [u8],
+    object: &Object,
+    metrics: &Metrics,
+    scratch: &'a mut Scratch,
+) -> Result<Message<'a>, Reject> {
+    if let Some(flaw) = object.flaw {
+        return Err(flaw);
+    }
+    let service = service(bytes, object.service, &mut scratch.name)?;
+    let time = time(bytes, object.time)?;
+    for (i, metric) in metrics.iter().enumerate() {
+        scratch.values[i] = reading(bytes, object.metrics[i], metric.read)?;
+    }
+    Ok(Message { service, time, values: &scratch.values[..metrics.len()] })
+}
+
+/// A metric's value from what it has in total and free.
+#[inline]
+pub(super) fn capacity(total: Millionths, free: Millionths, read: Read) -> Result<Millionths, Reject> {
+    let zero = Millionths::default();
+    if total <= zero || free < zero || free > total {
+        return Err(Reject::CapacityOutOfRange);
+    }
+    let used = Millionths::new(total.get() - free.get()).ok_or(Reject::NumberOutOfRange)?;
+    Ok(match read {
+        Read::Utilisation => Millionths::ratio(used, total),
+        Read::Used => used,
+    })
+}
+
+fn service<'a>(bytes: &'a [u8], value: Option<Value>, name: &'a mut Vec<u8>) -> Result<&'a str, Reject> {
+    let name: &[u8] = match value.ok_or(Reject::MissingField)? {
+        Value::Text(text) if text.escaped => {
+            name.clear();
+            unescape(bytes, text, name);
+            name
+        }
+        Value::Text(text) => &bytes[text.start..text.end],
+        Value::Number(number) if number.integer => &bytes[number.start..number.end],
+        Value::Number(_) | Value::Other => return Err(Reject::WrongType),
+    };
+    let name = std::str::from_utf8(name).map_err(|_| Reject::InvalidUtf8)?;
+    ServiceName::allows(name).then_some(name).ok_or(Reject::InvalidService)
+}
+
+fn time(bytes: &[u8], value: Option<Value>) -> Result<Micros, Reject> {
+    match value.ok_or(Reject::MissingField)? {
+        Value::Number(number) => number::micros(bytes, number).ok_or(Reject::InvalidTimestamp),
+        Value::Text(text) if text.escaped => {
+            let mut unescaped = Vec::new();
+            unescape(bytes, text, &mut unescaped);
+            time_of_text(&unescaped)
+        }
+        Value::Text(text) => time_of_text(&bytes[text.start..text.end]),
+        Value::Other => Err(Reject::WrongType),
+    }
+}
+
+fn time_of_text(text: &[u8]) -> Result<Micros, Reject> {
+    let number = number::scan(text, 0).is_some_and(|number| number.end == text.len());
+    rfc3339::parse(text).ok_or(if number { Reject::WrongType } else { Reject::InvalidTimestamp })
+}
+
+fn reading(bytes: &[u8], reading: Option<Reading>, read: Read) -> Result<Millionths, Reject> {
+    match reading.ok_or(Reject::MissingField)? {
+        Reading::Plain(value) => millionths(bytes, Some(value)),
+        Reading::Capacity { total, free } => capacity(millionths(bytes, total)?, millionths(bytes, free)?, read),
+    }
+}
+
+fn millionths(bytes: &[u8], value: Option<Value>) -> Result<Millionths, Reject> {
+    match value.ok_or(Reject::MissingField)? {
+        Value::Number(number) => number::millionths(bytes, number).ok_or(Reject::NumberOutOfRange),
+        Value::Text(_) | Value::Other => Err(Reject::WrongType),
+    }
+}

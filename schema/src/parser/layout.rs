@@ -1,0 +1,232 @@
+//! A layout: the bytes that messages of one client have in common, and how the values between them are read.
+//!
+//! Learned from a message that the full parser read, as alternating literal bytes and slots, one slot a string or
+//! number. Reading a line by it checks every byte: literals must be equal, and a slot must hold a token of the same
+//! kind. So a line that fits is the learned object with other scalars in the same places: valid JSON with the same
+//! keys, in which the same values win over duplicates. What the scalars mean is decided by the same functions as in
+//! the full parser. Any difference, and any value that would be rejected, gives `None`: the full parser decides.
+
+use std::ops::Range;
+
+use super::judge::{self, Scratch};
+use super::lexer::{Lexer, Value};
+use super::object::{MAX_SCALARS, Object, Reading};
+use crate::swar;
+use crate::{MAX_METRICS, Metrics, Micros, Millionths, ServiceName, number, rfc3339};
+
+/// Longer objects are not learned.
+const MAX_BYTES: usize = 1024;
+
+/// One client's way to write a message.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Layout {
+    steps: Box<[Step]>,
+    /// The metrics that are given as total and free.
+    capacities: Box<[u8]>,
+}
+
+/// Up to sixteen literal bytes, and what follows them.
+#[derive(Debug, PartialEq, Eq)]
+struct Step {
+    /// The literal, its first byte lowest.
+    literal: u128,
+    /// Ones where the literal is.
+    mask: u128,
+    length: u8,
+    slot: Slot,
+}
+
+/// A place that a scalar stands in. String slots lie between the quotes, which are literals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slot {
+    /// None: the literal goes on, or the object ends.
+    None,
+    ServiceText,
+    ServiceNumber,
+    TimeText,
+    TimeNumber,
+    /// The metric of this index, as a plain number.
+    Plain(u8),
+    /// Its total, in an object.
+    Total(u8),
+    /// What is free of it.
+    Free(u8),
+    UnusedText,
+    UnusedNumber,
+}
+
+/// What a line says that a layout fits. Its values are in the scratch.
+#[derive(Debug)]
+pub(super) struct Fit {
+    pub(super) service: Range<usize>,
+    pub(super) time: Micros,
+    /// Offset after its `}`.
+    pub(super) end: usize,
+}
+
+impl Layout {
+    /// Learns from the object at `start`, which the full parser has found to be a message.
+    pub(super) fn learn(bytes: &[u8], start: usize, object: &Object) -> Option<Layout> {
+        if object.end - start > MAX_BYTES || object.scalars.len() > MAX_SCALARS {
+            return None;
+        }
+        let (mut steps, mut at) = (Vec::new(), start);
+        for scalar in &object.scalars {
+            let (from, to) = scalar.span()?;
+            push_literal(&mut steps, &bytes[at..from], Slot::of(scalar, object));
+            at = to;
+        }
+        push_literal(&mut steps, &bytes[at..object.end], Slot::None);
+        let capacity = |i: &u8| matches!(object.metrics[usize::from(*i)], Some(Reading::Capacity { .. }));
+        Some(Layout { steps: steps.into(), capacities: (0..MAX_METRICS as u8).filter(capacity).collect() })
+    }
+
+    /// Whether the bytes at `start` begin as this layout does.
+    #[inline]
+    pub(super) fn begins(&self, first: u128) -> bool {
+        self.steps.first().is_some_and(|step| step.fits(first))
+    }
+
+    /// Reads the object whose `{` is at `start`, if this is its layout.
+    #[inline]
+    pub(super) fn read(&self, bytes: &[u8], start: usize, metrics: &Metrics, scratch: &mut Scratch) -> Option<Fit> {
+        let mut fit = Fit { service: 0..0, time: Micros::MIN, end: 0 };
+        let mut frees = [Millionths::default(); MAX_METRICS];
+        let mut at = start;
+        for step in &self.steps {
+            if !step.fits(swar::load16(bytes, at)) {
+                return None;
+            }
+            at += usize::from(step.length);
+            at = match step.slot {
+                Slot::None => at,
+                Slot::ServiceText => {
+                    let end = service_text(bytes, at)?;
+                    fit.service = at..end;
+                    end
+                }
+                Slot::TimeNumber => {
+                    let (time, end) = time_number(bytes, at)?;
+                    fit.time = time;
+                    end
+                }
+                Slot::Plain(i) | Slot::Total(i) => {
+                    let (value, end) = decimal(bytes, at)?;
+                    *scratch.values.get_mut(usize::from(i))? = value;
+                    end
+                }
+                Slot::Free(i) => {
+                    let (value, end) = decimal(bytes, at)?;
+                    *frees.get_mut(usize::from(i))? = value;
+                    end
+                }
+                Slot::TimeText => {
+                    let end = text(bytes, at)?;
+                    fit.time = rfc3339::parse(&bytes[at..end])?;
+                    end
+                }
+                Slot::ServiceNumber => {
+                    let number = number::scan(bytes, at)?;
+                    if !number.integer || number.end - at > ServiceName::MAX_BYTES {
+                        return None;
+                    }
+                    fit.service = at..number.end;
+                    number.end
+                }
+                Slot::UnusedText => text(bytes, at)?,
+                Slot::UnusedNumber => number::scan(bytes, at)?.end,
+            };
+        }
+        for i in self.capacities.iter().map(|i| usize::from(*i)) {
+            let (total, free) = (scratch.values[i], frees[i]);
+            scratch.values[i] = judge::capacity(total, free, metrics[i].read).ok()?;
+        }
+        fit.end = at;
+        Some(fit)
+    }
+}
+
+impl Step {
+    #[inline]
+    fn fits(&self, bytes: u128) -> bool {
+        (bytes ^ self.literal) & self.mask == 0
+    }
+}
+
+impl Slot {
+    /// The slot that this scalar of a message stands in.
+    fn of(scalar: &Value, object: &Object) -> Slot {
+        let is = |field: Option<Value>| field.and_then(|field| field.span()) == scalar.span();
+        let text = matches!(scalar, Value::Text(_));
+        if is(object.service) {
+            return if text { Slot::ServiceText } else { Slot::ServiceNumber };
+        }
+        if is(object.time) {
+            return if text { Slot::TimeText } else { Slot::TimeNumber };
+        }
+        for (i, reading) in (0_u8..).zip(object.metrics) {
+            match reading {
+                Some(Reading::Plain(value)) if is(Some(value)) => return Slot::Plain(i),
+                Some(Reading::Capacity { total, .. }) if is(total) => return Slot::Total(i),
+                Some(Reading::Capacity { free, .. }) if is(free) => return Slot::Free(i),
+                _ => {}
+            }
+        }
+        if text { Slot::UnusedText } else { Slot::UnusedNumber }
+    }
+}
+
+/// Adds the steps that check a literal of any length and then read the slot.
+fn push_literal(steps: &mut Vec<Step>, literal: &[u8], slot: Slot) {
+    let mut pieces = literal.chunks(16).peekable();
+    while let Some(piece) = pieces.next() {
+        let mask = u128::MAX >> (8 * (16 - piece.len()));
+        let slot = if pieces.peek().is_some() { Slot::None } else { slot };
+        steps.push(Step { literal: swar::load16(piece, 0), mask, length: piece.len() as u8, slot });
+    }
+}
+
+/// The end of a string's content that is a valid service name without escapes.
+#[inline]
+fn service_text(bytes: &[u8], at: usize) -> Option<usize> {
+    let end = swar::plain_text_end(bytes, at);
+    if bytes.get(end) == Some(&b'"') {
+        return (1..=ServiceName::MAX_BYTES).contains(&(end - at)).then_some(end);
+    }
+    let end = text(bytes, at)?;
+    let name = std::str::from_utf8(&bytes[at..end]).ok()?;
+    ServiceName::allows(name).then_some(end)
+}
+
+/// The end of a valid string's content that has no escapes.
+#[inline]
+fn text(bytes: &[u8], at: usize) -> Option<usize> {
+    let end = swar::plain_text_end(bytes, at);
+    if bytes.get(end) == Some(&b'"') {
+        return Some(end);
+    }
+    let mut lexer = Lexer::new(bytes, at - 1);
+    let text = lexer.text().ok()?;
+    (lexer.flaw.is_none() && !text.escaped).then_some(text.end)
+}
+
+#[inline]
+fn decimal(bytes: &[u8], at: usize) -> Option<(Millionths, usize)> {
+    if let Some((millionths, length)) = swar::short_decimal(bytes, at) {
+        return Some((Millionths::new(millionths)?, at + length));
+    }
+    let number = number::scan(bytes, at)?;
+    Some((number::millionths(bytes, number)?, number.end))
+}
+
+#[inline]
+fn time_number(bytes: &[u8], at: usize) -> Option<(Micros, usize)> {
+    // A point or an exponent that follows makes it another number.
+    if let Some((whole, length)) = swar::integer(bytes, at)
+        && !matches!(bytes.get(at + length), Some(b'.' | b'e' | b'E'))
+    {
+        return Some((number::micros_of_whole(whole)?, at + length));
+    }
+    let number = number::scan(bytes, at)?;
+    Some((number::micros(bytes, number)?, number.end))
+}

@@ -1,0 +1,145 @@
+//! The layouts a parser remembers, and the guess which of them is next.
+//!
+//! Bounded in number and size. A line costs at most [`MAX_TRIES`] attempts beside the full parser, and one in sixteen
+//! lines that while nothing fits; learning costs no more than parsing does, and once the memory is full it is done
+//! at most every [`LEAST_PATIENCE`] misses, ever more seldom while what is learned is of no use. So input made to
+//! defeat it costs the full parser's time and little more.
+
+use super::judge::Scratch;
+use super::layout::{Fit, Layout};
+use super::object::Object;
+use crate::Metrics;
+use crate::swar;
+
+/// How many layouts are remembered.
+const MAX_LAYOUTS: usize = 16;
+/// How many layouts that begin like the line are tried on it, beside the guess.
+const MAX_TRIES: usize = 6;
+/// After so many misses in a row only every sixteenth line is tried.
+const MISSES_TO_DOUBT: u32 = 32;
+/// Misses between two layouts learned when the memory is full: at least, and at most.
+const LEAST_PATIENCE: u32 = 8;
+const MOST_PATIENCE: u32 = 1024;
+
+/// What is remembered.
+#[derive(Debug)]
+pub(super) struct Layouts {
+    known: Vec<Known>,
+    /// The one that fitted last.
+    last: usize,
+    /// Where the search for one to replace goes on.
+    hand: usize,
+    misses_in_a_row: u32,
+    misses_since_learned: u32,
+    patience: u32,
+}
+
+#[derive(Debug)]
+struct Known {
+    layout: Layout,
+    /// The one that came after it last time.
+    follower: usize,
+    /// Fitted since the hand passed.
+    fresh: bool,
+    /// Ever fitted.
+    useful: bool,
+}
+
+impl Layouts {
+    pub(super) fn new() -> Self {
+        Layouts {
+            known: Vec::new(),
+            last: 0,
+            hand: 0,
+            misses_in_a_row: 0,
+            misses_since_learned: 0,
+            patience: LEAST_PATIENCE,
+        }
+    }
+
+    /// Reads the object at `start` by one of the layouts, if one fits.
+    #[inline]
+    pub(super) fn read(&mut self, bytes: &[u8], start: usize, metrics: &Metrics, scratch: &mut Scratch) -> Option<Fit> {
+        let guess = self.known.get(self.last)?.follower;
+        let fit = self.known.get(guess).and_then(|known| known.layout.read(bytes, start, metrics, scratch));
+        match fit {
+            Some(fit) => {
+                self.hit(guess);
+                Some(fit)
+            }
+            None => self.search(guess, bytes, start, metrics, scratch),
+        }
+    }
+
+    /// Tries the layouts other than the guess that begin as the line does.
+    fn search(
+        &mut self,
+        guess: usize,
+        bytes: &[u8],
+        start: usize,
+        metrics: &Metrics,
+        scratch: &mut Scratch,
+    ) -> Option<Fit> {
+        self.misses_in_a_row = self.misses_in_a_row.wrapping_add(1);
+        if self.misses_in_a_row > MISSES_TO_DOUBT && !self.misses_in_a_row.is_multiple_of(16) {
+            return None;
+        }
+        let first = swar::load16(bytes, start);
+        let begin_so = self.known.iter().enumerate().filter(|(i, known)| *i != guess && known.layout.begins(first));
+        let fits = begin_so.take(MAX_TRIES).find_map(|(i, known)| {
+            let fit = known.layout.read(bytes, start, metrics, scratch)?;
+            Some((i, fit))
+        });
+        let (i, fit) = fits?;
+        self.hit(i);
+        Some(fit)
+    }
+
+    #[inline]
+    fn hit(&mut self, i: usize) {
+        self.known[self.last].follower = i;
+        self.known[i].fresh = true;
+        self.known[i].useful = true;
+        self.last = i;
+        self.misses_in_a_row = 0;
+    }
+
+    /// Remembers the layout of a message that none fitted.
+    pub(super) fn learn(&mut self, bytes: &[u8], start: usize, object: &Object) {
+        let full = self.known.len() == MAX_LAYOUTS;
+        self.misses_since_learned += 1;
+        if full && self.misses_since_learned < self.patience {
+            return;
+        }
+        self.misses_since_learned = 0;
+        let Some(layout) = Layout::learn(bytes, start, object) else { return };
+        if self.known.iter().any(|known| known.layout == layout) {
+            return;
+        }
+        let place = if full { self.least_needed() } else { self.known.len() };
+        let known = Known { layout, follower: place, fresh: true, useful: false };
+        if full {
+            self.known[place] = known;
+        } else {
+            self.known.push(known);
+        }
+        if let Some(last) = self.known.get_mut(self.last) {
+            last.follower = place;
+        }
+        self.last = place;
+    }
+
+    /// The one to replace: the first from the hand on that has not fitted since the hand last passed (the clock
+    /// algorithm). Whether it was ever of use tells how eagerly to learn.
+    fn least_needed(&mut self) -> usize {
+        while self.known[self.hand].fresh {
+            self.known[self.hand].fresh = false;
+            self.hand = (self.hand + 1) % self.known.len();
+        }
+        let place = self.hand;
+        self.hand = (place + 1) % self.known.len();
+        let patience = if self.known[place].useful { self.patience / 2 } else { self.patience * 2 };
+        self.patience = patience.clamp(LEAST_PATIENCE, MOST_PATIENCE);
+        place
+    }
+}

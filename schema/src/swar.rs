@@ -1,0 +1,213 @@
+//! Eight and sixteen bytes at a time, in plain integers (SWAR: SIMD within a register).
+//!
+//! Loads past the end of the bytes see zeros, which are neither digits nor text nor punctuation, so that no caller
+//! needs a second path for the end of a chunk. In masks a byte's high bit stands for the byte. A carry can make a
+//! mask wrong only above its lowest true bit; callers look at no other.
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+/// The eight bytes at `at`, the first lowest.
+#[inline]
+pub(crate) fn load8(bytes: &[u8], at: usize) -> u64 {
+    match bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        Some(chunk) => u64::from_le_bytes(*chunk),
+        None => load_tail(bytes, at) as u64,
+    }
+}
+
+/// The sixteen bytes at `at`, the first lowest.
+#[inline]
+pub(crate) fn load16(bytes: &[u8], at: usize) -> u128 {
+    match bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        Some(chunk) => u128::from_le_bytes(*chunk),
+        None => load_tail(bytes, at),
+    }
+}
+
+#[cold]
+fn load_tail(bytes: &[u8], at: usize) -> u128 {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let mut padded = [0; 16];
+    padded.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    u128::from_le_bytes(padded)
+}
+
+/// Where the run of plain text that starts at `at` ends: at the first byte that is a quote, a backslash, a control
+/// character, DEL or not ASCII, or at the end of the bytes.
+#[inline]
+pub(crate) fn plain_text_end(bytes: &[u8], at: usize) -> usize {
+    let mut at = at;
+    loop {
+        let word = load8(bytes, at);
+        let special = below_space(word) | equal(word, b'"') | equal(word, b'\\') | del_or_above(word);
+        if special != 0 {
+            return (at + lowest(special)).min(bytes.len());
+        }
+        at += 8;
+    }
+}
+
+/// The number of digits, 1 to 20, that start at `at`, and their value; `None` if there are none, too many, or a zero
+/// leads others. What follows them is not looked at.
+#[inline]
+pub(crate) fn integer(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
+    let word = load8(bytes, at) ^ (ONES * 0x30);
+    let first = leading_digits(word);
+    if first == 0 || (first > 1 && word & 0xff == 0) {
+        return None;
+    }
+    let mut value = decimal(word, first);
+    if first < 8 {
+        return Some((value, first));
+    }
+    let mut length = 8;
+    for _ in 0..2 {
+        let word = load8(bytes, at + length) ^ (ONES * 0x30);
+        let digits = leading_digits(word);
+        value = value.checked_mul(POWERS[digits])?;
+        if digits > 0 {
+            value = value.checked_add(decimal(word, digits))?;
+        }
+        length += digits;
+        if digits < 8 {
+            return Some((value, length));
+        }
+    }
+    None
+}
+
+/// A number of up to seven bytes, such as `0.43` or `512`, in millionths, and its length; `None` if it is longer, has
+/// a sign, or is no JSON number. What follows it is not looked at.
+#[inline]
+pub(crate) fn short_decimal(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
+    let word = load8(bytes, at) ^ (ONES * 0x30);
+    let others = not_digits(word);
+    if others == 0 {
+        return None;
+    }
+    let whole = lowest(others);
+    if whole == 0 || (whole > 1 && word & 0xff == 0) {
+        return None;
+    }
+    if (word >> (8 * whole)) as u8 != b'.' ^ 0x30 {
+        return Some((decimal(word, whole) as i64 * 1_000_000, whole));
+    }
+    let others = others & (others - 1);
+    if others == 0 {
+        return None;
+    }
+    let length = lowest(others);
+    let places = length - whole - 1;
+    if places == 0 {
+        return None;
+    }
+    // Close the gap that the point leaves between the digits before and after it.
+    let before = (1_u64 << (8 * whole)) - 1;
+    let digits = (word & before) | ((word >> 8) & !before);
+    Some((decimal(digits, length - 1) as i64 * POWERS[6 - places] as i64, length))
+}
+
+/// The value of six digits followed by anything else; `None` if they are more or fewer.
+#[inline]
+pub(crate) fn six_digits(bytes: &[u8], at: usize) -> Option<u64> {
+    let word = load8(bytes, at) ^ (ONES * 0x30);
+    (leading_digits(word) == 6).then(|| decimal(word, 6))
+}
+
+const POWERS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+
+/// The value of the first `count` (1 to 8) bytes, each a digit's value, the first the most significant.
+#[inline]
+fn decimal(digits: u64, count: usize) -> u64 {
+    // Leading zeros make it eight; then pairs, fours and eights are put together in parallel.
+    let digits = digits << (64 - 8 * count);
+    let pairs = (digits.wrapping_mul(10 << 8 | 1) >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(100 << 16 | 1) >> 16) & 0x0000_ffff_0000_ffff;
+    fours.wrapping_mul(10_000 << 32 | 1) >> 32
+}
+
+/// How many bytes, from the first, are a digit's value.
+#[inline]
+fn leading_digits(word: u64) -> usize {
+    let others = not_digits(word);
+    if others == 0 { 8 } else { lowest(others) }
+}
+
+#[inline]
+fn not_digits(word: u64) -> u64 {
+    (((word & !HIGHS) + ONES * (0x80 - 10)) | word) & HIGHS
+}
+
+#[inline]
+fn below_space(word: u64) -> u64 {
+    word.wrapping_sub(ONES * 0x20) & !word & HIGHS
+}
+
+#[inline]
+fn equal(word: u64, byte: u8) -> u64 {
+    let zero = word ^ (ONES * u64::from(byte));
+    zero.wrapping_sub(ONES) & !zero & HIGHS
+}
+
+#[inline]
+fn del_or_above(word: u64) -> u64 {
+    (word.wrapping_add(ONES) | word) & HIGHS
+}
+
+/// The index of the lowest byte in a mask that is not 0.
+#[inline]
+fn lowest(mask: u64) -> usize {
+    mask.trailing_zeros() as usize / 8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::number;
+    use proptest::prelude::*;
+
+    #[test]
+    fn loads_past_the_end_see_zeros() {
+        assert_eq!(load8(b"ab", 1), u64::from(b'b'));
+        assert_eq!(load16(b"ab", 7), 0);
+        assert_eq!(plain_text_end(b"plain", 2), 5);
+    }
+
+    proptest! {
+        #[test]
+        fn plain_text_ends_where_a_plain_loop_finds_it(
+            bytes in prop::collection::vec(prop_oneof![8 => 0x20u8..0x7f, 1 => any::<u8>()], 0..40), at in 0usize..8,
+        ) {
+            let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20 | 0x7f..);
+            let end = bytes.iter().skip(at).position(special).map_or(bytes.len(), |offset| at + offset);
+            prop_assert_eq!(plain_text_end(&bytes, at), end);
+        }
+
+        #[test]
+        fn an_integer_is_read_as_the_standard_library_reads_it(text in "(0|[1-9][0-9]{0,21}|0[0-9]{1,3})[,.}]?") {
+            let digits = text.trim_end_matches([',', '.', '}']);
+            let canonical = digits == "0" || !digits.starts_with('0');
+            let expected = digits.parse::<u64>().ok().filter(|_| canonical).map(|value| (value, digits.len()));
+            prop_assert_eq!(integer(text.as_bytes(), 0), expected);
+        }
+
+        #[test]
+        fn a_short_decimal_is_read_as_any_number_is(text in "-?[0-9]{0,5}(\\.[0-9]{0,6})?[,}e. ]?[0-9]?") {
+            if let Some((value, length)) = short_decimal(text.as_bytes(), 0) {
+                let token = number::scan(&text.as_bytes()[..length], 0).unwrap();
+                prop_assert_eq!(token.end, length);
+                prop_assert_eq!(number::millionths(text.as_bytes(), token).unwrap().get(), value);
+            }
+        }
+    }
+
+    #[test]
+    fn usual_values_take_the_short_way() {
+        for (text, expected) in [("0.43}", (430_000, 4)), ("512.0,", (512_000_000, 5)), ("7 ", (7_000_000, 1))] {
+            assert_eq!(short_decimal(text.as_bytes(), 0), Some(expected));
+        }
+        assert_eq!(short_decimal(b"100.123", 0), Some((100_123_000, 7)));
+        assert_eq!(short_decimal(b"100.1234", 0), None);
+    }
+}
