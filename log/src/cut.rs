@@ -28,7 +28,7 @@ use crate::snapshot::Snapshot;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cut {
-    version: u32,
+    pub(crate) version: u32,
     /// Whose.
     pub source: Source,
     /// Which life of that monitor; `None` for an import.
@@ -130,12 +130,24 @@ impl Cut {
     /// # Errors
     /// [`LogError::Document`] when it is not intact or not what `key` says.
     pub fn open(key: &Key, bytes: &[u8]) -> Result<Self, LogError> {
-        let wrong = |source| LogError::Document { key: key.to_string(), source };
-        let cut: Self = sealed::open(bytes).map_err(wrong)?;
-        if cut.version == Self::VERSION && cut.key() == *key {
+        let cut = Self::parse(key.as_str(), bytes)?;
+        if cut.key() == *key {
             return Ok(cut);
         }
-        let problem = serde::de::Error::custom("another version, source or generation");
-        Err(wrong(SealError::Body(problem)))
+        Err(Self::wrong(key.as_str(), "of another source or generation"))
+    }
+
+    /// Reads a document that lies at `place`.
+    pub(crate) fn parse(place: &str, bytes: &[u8]) -> Result<Self, LogError> {
+        let cut: Self = sealed::open(bytes).map_err(|source| LogError::Document { key: place.to_owned(), source })?;
+        if cut.version == Self::VERSION {
+            return Ok(cut);
+        }
+        Err(Self::wrong(place, "of a version that is not known"))
+    }
+
+    fn wrong(place: &str, problem: &str) -> LogError {
+        let source = SealError::Body(serde::de::Error::custom(problem));
+        LogError::Document { key: place.to_owned(), source }
     }
 }

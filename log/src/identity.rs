@@ -16,10 +16,11 @@ use std::path::Path;
 use schema::{Incarnation, Micros, MonitorId};
 use serde::{Deserialize, Serialize};
 use storage::layout::{self, DataFolder};
-use storage::{Created, Disk, Mode, Store, StoreError, publish_new, sealed};
+use storage::{Created, Disk, Store, StoreError, publish_replacing, sealed};
 
 use crate::error::LogError;
 use crate::recovery;
+use crate::window::read_whole;
 
 /// Who writes a data folder's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,15 +61,14 @@ impl Identity {
         random: Incarnation,
     ) -> Result<Self, LogError> {
         let path = folder.identity();
-        let new = Self { id: id.clone(), incarnation: random, k: 1 };
-        if Self::read(disk, folder)?.is_none() {
-            publish_new(disk, &path, &seal(&path, &new)?)?;
+        let ours = Self::read(disk, folder)?.unwrap_or(Self { id: id.clone(), incarnation: random, k: 1 });
+        if ours.id != *id {
+            return Err(LogError::OtherMonitor { path, found: ours.id.to_string(), expected: id.to_string() });
         }
-        match Self::read(disk, folder)? {
-            Some(found) if found.id == *id => Ok(found),
-            Some(found) => Err(LogError::OtherMonitor { path, found: found.id.to_string(), expected: id.to_string() }),
-            None => Err(LogError::corrupt(&path, "gone")),
+        if !ours.has_started(disk, folder)? {
+            publish_replacing(disk, &path, &seal(&path, &ours)?)?;
         }
+        Ok(ours)
     }
 
     /// Whether its log was ever begun. Until then the store has to be asked:
@@ -121,11 +121,4 @@ struct Claim {
 
 fn seal<T: Serialize>(path: &Path, body: &T) -> Result<Vec<u8>, LogError> {
     sealed::seal(body).map_err(|error| LogError::corrupt(path, error.to_string()))
-}
-
-fn read_whole(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, LogError> {
-    let file = disk.open(path, Mode::Read)?;
-    let mut bytes = vec![0; file.len()? as usize];
-    file.read_exact_at(&mut bytes, 0)?;
-    Ok(bytes)
 }

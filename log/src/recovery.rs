@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use schema::{Generation, Metrics};
 use storage::layout::DataFolder;
-use storage::{Disk, Mode, is_temporary};
+use storage::{Disk, Mode, is_temporary, publish_replacing};
 
 use crate::error::LogError;
 use crate::identity::Identity;
@@ -95,6 +95,8 @@ struct Found {
     last: Option<Record>,
     last_begin: u64,
     tail: Tail,
+    /// The opening's frame.
+    opening: Vec<u8>,
 }
 
 impl Found {
@@ -113,6 +115,7 @@ impl Found {
         check_owner(&opening, &path, identity, generation)?;
         let queue = Queue::new(folder.queue(generation), metrics, opening.start());
         let mut queue = Check::begin(disk, queue);
+        let frame = opening.encode().unwrap_or_default();
         let mut state = State::opened(opening, scanner.offset());
         let (mut last, mut last_begin) = (None, 0);
         let tail = loop {
@@ -130,7 +133,7 @@ impl Found {
                 }
             }
         };
-        Ok(Self { path, state, queue: queue.finish(), last, last_begin, tail })
+        Ok(Self { path, state, queue: queue.finish(), last, last_begin, tail, opening: frame })
     }
 
     /// The log bytes of the last record, or `None` if they are torn and it does
@@ -176,10 +179,12 @@ impl Found {
         for stray in strays {
             stray.cut(disk)?;
         }
-        let mut journal = JournalFile::open(disk, &self.path, self.state.mark().journal_offset)?;
-        if self.tail == Tail::Torn {
-            journal.cut_tail()?;
+        if self.last.is_none() {
+            // Only an opening's name can be unsynced then, and only a new name is surely durable.
+            publish_replacing(disk, &self.path, &self.opening)?;
         }
+        let mut journal = JournalFile::open(disk, &self.path, self.state.mark().journal_offset)?;
+        journal.cut_tail()?;
         if let Some(record) = &self.last {
             let frame = record.encode();
             let frame = frame.ok_or_else(|| LogError::corrupt(&self.path, "a record is too long"))?;
@@ -214,7 +219,7 @@ fn check_owner(opening: &Opening, path: &Path, identity: &Identity, generation: 
     Ok(())
 }
 
-/// A log file with bytes behind what is durable.
+/// A log file to be cut to what is durable of it.
 struct Stray {
     path: PathBuf,
     len: u64,
@@ -238,21 +243,18 @@ impl Stray {
     }
 }
 
-/// The log files that have more than the state says.
+/// The log files that have, or might have on the disk, more than the state says: those that the journal does not know,
+/// and its last one.
 fn strays(disk: &dyn Disk, folder: &DataFolder, state: &State) -> Result<Vec<Stray>, LogError> {
     let mut strays = Vec::new();
     for LogFile { path, seq, date, len } in log_files(disk, folder, &state.id)? {
-        let durable = state.files().iter().find(|file| file.seq == seq);
-        let keep = match durable {
-            Some(file) if file.date != date => {
-                return Err(LogError::corrupt(&path, format!("a second log file {seq}")));
+        let known = state.files().iter().find(|file| (file.seq, file.date) == (seq, date));
+        match known {
+            Some(file) if len > file.length || seq == state.position().seq => {
+                strays.push(Stray { path, len, keep: file.length });
             }
-            Some(file) => file.length,
-            None if seq < state.start().seq => len,
-            None => 0,
-        };
-        if keep == 0 || len > keep {
-            strays.push(Stray { path, len, keep });
+            None if seq >= state.start().seq => strays.push(Stray { path, len, keep: 0 }),
+            _ => {}
         }
     }
     Ok(strays)

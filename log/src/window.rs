@@ -84,3 +84,11 @@ pub(crate) fn read_range(disk: &dyn Disk, path: &Path, range: Range<u64>) -> io:
     bytes.truncate(length);
     Ok((file, bytes))
 }
+
+/// A whole file.
+pub(crate) fn read_whole(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
+    let file = disk.open(path, Mode::Read)?;
+    let mut bytes = vec![0; file.len()? as usize];
+    file.read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
+}

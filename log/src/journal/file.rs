@@ -38,10 +38,6 @@ impl JournalFile {
         &self.file
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Where the last good frame ends.
     pub(crate) fn end(&self) -> u64 {
         self.end

@@ -30,8 +30,10 @@ impl Kind {
         }
     }
 
-    fn of(magic: &[u8]) -> Option<Self> {
-        [Self::Opening, Self::Commit].into_iter().find(|kind| kind.magic() == magic)
+    /// Whether `seen` is the magic, or what is left of it once its front is lost.
+    fn may_be(self, seen: &[u8]) -> bool {
+        let lost = seen.iter().take_while(|byte| **byte == 0).count();
+        seen[lost..] == self.magic()[lost..]
     }
 }
 
@@ -45,26 +47,26 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// The header at the start of `bytes`, or `None` if there is none that fits
-    /// its checksum.
+    /// The header at the start of `bytes`, or `None` if there is none that fits its checksum.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let header = bytes.get(..HEADER)?;
-        if u32_at(header, 12) != crc32c::crc32c(&header[..12]) {
-            return None;
-        }
+        let fits = |kind: &Kind| kind.may_be(&header[..4]) && checksum(*kind, &header[..12]) == u32_at(header, 12);
+        let kind = [Kind::Commit, Kind::Opening].into_iter().find(fits)?;
         let (length, body) = (u32_at(header, 4) as usize, u32_at(header, 8) as usize);
-        let fits = length == frame_length(body) && length <= LONGEST;
-        fits.then_some(())?;
-        Some(Self { kind: Kind::of(&header[..4])?, length, body })
+        (length == frame_length(body) && length <= LONGEST).then_some(Self { kind, length, body })
     }
 
-    /// Where the body lies in `frame`, if the frame's checksum fits. `frame` is
-    /// `self.length` long.
+    /// Where the body lies in `frame`, if the frame's checksum fits. `frame` is `self.length` long.
     pub(crate) fn check(&self, frame: &[u8]) -> Option<Range<usize>> {
         let sealed = self.length - TRAILER;
-        let fits = u32_at(frame, sealed) == crc32c::crc32c(&frame[..sealed]);
+        let fits = u32_at(frame, sealed) == checksum(self.kind, &frame[..sealed]);
         fits.then_some(HEADER..HEADER + self.body)
     }
+}
+
+/// CRC-32C of `bytes`, the start of a frame, with the magic as it has to be.
+fn checksum(kind: Kind, bytes: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(&kind.magic()), &bytes[4..])
 }
 
 /// Puts `body` into a frame. `None` when it is longer than a frame may be.

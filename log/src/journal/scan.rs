@@ -19,6 +19,7 @@ pub(crate) struct Scanner {
 
 /// What comes next in a journal.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "made once a commit and taken apart at once")]
 pub(crate) enum Step {
     /// A commit; its frame ends at this offset.
     Commit(Record, u64),

@@ -6,12 +6,11 @@
 //! acknowledged. Anything else was once whole, may have been acknowledged, and
 //! must be refused.
 //!
-//! What must hold: a write that a crash interrupted leaves a **hole**, bytes
-//! that never reached the disk and read as the zeros that were reserved there.
-//! Either the write stopped, and everything behind is zero, or whole sectors
-//! (512 bytes) are missing. No whole frame has such a hole: it begins with a
-//! magic, ends with an end mark, and 512 zeros in a row do not occur in one. So
-//! a bad frame without a hole was whole once.
+//! What must hold: a write that a crash interrupted leaves a **hole**, bytes that never reached the disk and read as the
+//! zeros that were reserved there: its front is missing, or its end, or whole sectors (512 bytes). No whole frame has
+//! such a hole: it begins with a magic, ends with an end mark, and 512 zeros in a row do not occur in one. So a bad
+//! frame without a hole was whole once. (A lone zero at the very front or end is no matter: magic and end mark are
+//! constants, and a frame counts without them if the checksums fit.)
 
 use super::frame::{self, ALIGN, HEADER, Header};
 
@@ -47,38 +46,25 @@ pub(super) fn judge(tail: &[u8], offset: u64) -> Result<Tail, &'static str> {
             let whole = written.len() == header.length && !could_be_torn(written, offset);
             if whole { Err("a record fails its checksum") } else { Ok(Tail::Torn) }
         }
-        None => judge_headless(&tail[..used], offset),
+        None if tail[0] == 0 => Ok(Tail::Torn),
+        None if used < HEADER && frame::is_magic_prefix(&tail[..used]) => Ok(Tail::Torn),
+        None => Err("a record's header fails its checksum"),
     }
 }
 
-/// A tear takes the header's whole sector, or all from some byte of the header
-/// to the end of the sector at least.
-fn judge_headless(used: &[u8], offset: u64) -> Result<Tail, &'static str> {
-    let sector = &used[..used.len().min(sector_rest(offset))];
-    let kept = sector.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-    if kept < HEADER && frame::is_magic_prefix(&sector[..kept]) {
-        return Ok(Tail::Torn);
-    }
-    Err("a record's header fails its checksum")
-}
-
-/// Whether `bytes`, which lie at file offset `offset` and were written at once
-/// over zeros or behind the end, have a hole such as an interrupted write leaves.
-/// They must not contain 512 zeros in a row, nor end in a zero, when whole.
+/// Whether `bytes`, which lie at file offset `offset` and were written at once over zeros or behind the end, have a hole
+/// such as an interrupted write leaves. When whole they neither begin nor end with a zero, nor contain 512 in a row.
 pub(crate) fn could_be_torn(bytes: &[u8], offset: u64) -> bool {
     let mut rest = bytes;
     let mut at = offset;
     while !rest.is_empty() {
-        let (sector, after) = rest.split_at(rest.len().min(sector_rest(at)));
+        let to_next_sector = (SECTOR - at % SECTOR) as usize;
+        let (sector, after) = rest.split_at(rest.len().min(to_next_sector));
         if sector.iter().all(|byte| *byte == 0) {
             return true;
         }
         at += sector.len() as u64;
         rest = after;
     }
-    bytes.last() == Some(&0)
-}
-
-fn sector_rest(offset: u64) -> usize {
-    (SECTOR - offset % SECTOR) as usize
+    bytes.first() == Some(&0) || bytes.last() == Some(&0)
 }
