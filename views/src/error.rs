@@ -44,19 +44,22 @@ pub enum ViewError {
         /// What does not fit.
         why: String,
     },
-    /// Parquet could not be written, or read back without a sign of corruption.
-    #[error("parquet, {name}: {source}")]
-    Parquet {
-        /// The view it was about.
-        name: String,
-        /// Why it failed.
-        source: parquet::errors::ParquetError,
-    },
+    /// Parquet could not be written.
+    #[error("parquet: {0}")]
+    Parquet(#[from] parquet::errors::ParquetError),
     /// Messages that are covered are in no file that could be found.
     #[error("{what} cannot be found")]
     Missing {
         /// Whose messages, from where to where, or which file.
         what: String,
+    },
+    /// The rows of a queue, checked against the journal, are no rows.
+    #[error("queue of generation {generation}: {why}")]
+    Queue {
+        /// Whose queue.
+        generation: schema::Generation,
+        /// What is wrong with a row.
+        why: schema::Error,
     },
     /// The monitor's log on this machine could not be read.
     #[error(transparent)]

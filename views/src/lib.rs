@@ -2,30 +2,52 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod build;
+mod chain;
 mod changes;
+mod coverage;
 mod cuts;
+mod doubles;
 mod error;
+mod extents;
 #[cfg(test)]
 mod fixture;
 mod fold;
 mod input;
+mod lines;
 mod manifest;
 mod map;
+mod own;
 mod period;
+mod plan;
 mod progress;
+mod query;
+mod reader;
+mod realtime;
+mod realtime_view;
+mod recount;
 mod reduce;
 mod retire;
 mod row_bytes;
 mod selection;
+mod services;
 mod spill;
-mod view_file;
+mod tail;
+mod verify;
+pub mod view_file;
 
 pub use build::{BuildOptions, Built, rebuild};
+pub use coverage::{Coverage, ImportCoverage, MonitorCoverage, PendingImport};
 pub use error::{Result, ViewError};
 pub use fold::{Row, Table};
+pub use lines::{Line, cat};
 pub use manifest::{CoveredImport, CoveredMonitor, Manifest, Partition, ServiceViews};
 pub use period::Period;
 pub use progress::Progress;
+pub use query::{Answer, AnswerRow, Every, Query, View, query};
+pub use reader::Reader;
+pub use realtime::{Refreshed, Refresher};
 pub use retire::{Retired, Retirer};
 pub use selection::Selection;
+pub use services::{ServiceSeen, services};
+pub use verify::{Difference, Verdict, Verified, Verify, verify};
 pub use view_file::ViewFile;

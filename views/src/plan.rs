@@ -1,0 +1,185 @@
+//! A plan: the fixed coverage of an answer, and where each part of it lies.
+//!
+//! Enters: the newest manifest, what the monitors' chains add to it, and the
+//! imports' cuts. Leaves: a coverage for each view and the rows behind it. A
+//! plan never changes: `verify` takes several answers of one.
+//!
+//! What must hold: the batch holds everything below the manifest's cuts and
+//! nothing above; each chain starts exactly there; so batch and realtime add up
+//! to merged, and no message is in both.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use schema::{Generation, ServiceName, Source};
+use storage::layout;
+
+use crate::chain::{self, Chain, Link};
+use crate::coverage::{Coverage, ImportCoverage, MonitorCoverage, PendingImport};
+use crate::cuts;
+use crate::error::{Result, ViewError};
+use crate::fold::Table;
+use crate::manifest::{CoveredImport, CoveredMonitor, Manifest, Partition};
+use crate::query::{Answer, Query, View, roll_up};
+use crate::reader::Reader;
+use crate::selection::Selection;
+use crate::tail;
+use crate::view_file::ViewFile;
+
+/// What an answer will cover, and where it lies.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) manifest: Option<Arc<Manifest>>,
+    pub(crate) chains: Vec<Chain>,
+    pending: Vec<PendingImport>,
+}
+
+impl Plan {
+    /// Fixes the newest coverage there is; `avoid` names corrupt views.
+    pub(crate) async fn newest(reader: &Reader, avoid: &BTreeSet<String>) -> Result<Self> {
+        let manifest = Manifest::newest(&*reader.store).await?;
+        let chains = chain::all(reader, manifest.as_deref(), avoid).await?;
+        let pending = pending_imports(reader, manifest.as_deref()).await?;
+        Ok(Plan { manifest, chains, pending })
+    }
+
+    /// Answers `query` from this plan.
+    pub(crate) async fn answer(&self, reader: &Reader, query: &Query) -> Result<Answer> {
+        let mut table = Table::selecting(&reader.metrics, query.selection());
+        self.fold(reader, query.view, &query.selection(), &mut table).await?;
+        let minutes = query.minutes();
+        Ok(Answer {
+            rows: roll_up(&table, query.every),
+            from: minutes.start.start(),
+            to: minutes.end.start(),
+            every: query.every,
+            metrics: reader.metrics.clone(),
+            coverage: self.coverage(query.view),
+        })
+    }
+
+    /// Folds the rows of `selection` that `view` covers into `table`.
+    pub(crate) async fn fold(
+        &self,
+        reader: &Reader,
+        view: View,
+        selection: &Selection,
+        table: &mut Table,
+    ) -> Result<()> {
+        if view != View::Realtime {
+            self.fold_batch(reader, selection, table).await?;
+        }
+        if view != View::Batch {
+            for link in self.chains.iter().flat_map(|chain| &chain.links) {
+                fold_link(reader, link, selection, table).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn fold_batch(&self, reader: &Reader, selection: &Selection, table: &mut Table) -> Result<()> {
+        for (service, partition) in self.partitions(selection) {
+            let file = open_partition(reader, service, partition).await?;
+            file.read(selection, &mut |row| table.merge_row(row))?;
+        }
+        Ok(())
+    }
+
+    /// The batch view files that hold rows of `selection`.
+    pub(crate) fn partitions(&self, selection: &Selection) -> Vec<(&ServiceName, &Partition)> {
+        let services = self.manifest.iter().flat_map(|manifest| &manifest.services);
+        let wanted = services.filter(|views| selection.wants_service(views.service.as_str()));
+        let all = wanted.flat_map(|views| views.partitions.iter().map(|partition| (&views.service, partition)));
+        all.filter(|(_, partition)| selection.touches(partition.first, partition.last)).collect()
+    }
+
+    /// What an answer of `view` covers.
+    pub(crate) fn coverage(&self, view: View) -> Coverage {
+        let mut coverage = Coverage { pending: self.pending.clone(), ..Coverage::default() };
+        if view != View::Realtime {
+            coverage.imports = self.imports();
+        }
+        coverage.monitors = match view {
+            View::Batch => self.batch_monitors(),
+            View::Realtime => self.chains.iter().map(|chain| chain.coverage(false)).collect(),
+            View::Merged => self.chains.iter().map(|chain| chain.coverage(true)).collect(),
+        };
+        coverage
+    }
+
+    fn batch_monitors(&self) -> Vec<MonitorCoverage> {
+        let covered = self.manifest.iter().flat_map(|manifest| &manifest.monitors);
+        let entry = |covered: &CoveredMonitor| MonitorCoverage {
+            monitor: covered.monitor.clone(),
+            incarnation: covered.incarnation,
+            generation: covered.generation,
+            from: None,
+            to: covered.position,
+            messages: covered.messages,
+            latest: covered.latest,
+        };
+        covered.map(entry).collect()
+    }
+
+    fn imports(&self) -> Vec<ImportCoverage> {
+        let imports = self.manifest.iter().flat_map(|manifest| &manifest.imports);
+        let counted = imports.filter(|import| !is_withdrawal(import.cut));
+        let entry = |import: &CoveredImport| ImportCoverage {
+            import: import.import,
+            generation: import.cut,
+            messages: import.messages,
+            latest: import.latest,
+        };
+        counted.map(entry).collect()
+    }
+}
+
+/// Opens a batch view and checks that it is the one the manifest means.
+pub(crate) async fn open_partition(reader: &Reader, service: &ServiceName, partition: &Partition) -> Result<ViewFile> {
+    let key = partition.key(service);
+    let file = ViewFile::open(&*reader.store, &key, &reader.metrics).await?;
+    if file.rows() != partition.rows || file.crc32c() != partition.crc32c {
+        return Err(ViewError::corrupt(key, "it is not the file that the manifest names"));
+    }
+    Ok(file)
+}
+
+async fn fold_link(reader: &Reader, link: &Link, selection: &Selection, table: &mut Table) -> Result<()> {
+    match link {
+        Link::View(view) => view.file.read(selection, &mut |row| table.merge_row(row)),
+        Link::Lines(stretches) => tail::fold(reader, stretches, table).await.map(drop),
+    }
+}
+
+/// Odd cuts of an import withdraw it.
+pub(crate) fn is_withdrawal(cut: Generation) -> bool {
+    cut.get() % 2 == 1
+}
+
+/// Imports with a cut that the manifest has not seen.
+async fn pending_imports(reader: &Reader, manifest: Option<&Manifest>) -> Result<Vec<PendingImport>> {
+    let mut pending = Vec::new();
+    for source in cuts::sources(&*reader.store).await? {
+        let Source::Import(import) = source else { continue };
+        let seen = manifest.and_then(|manifest| manifest.import(&import)).map(|import| import.cut);
+        let Some(generation) = newest_cut(reader, &source, seen).await? else { continue };
+        let withdrawn = is_withdrawal(generation);
+        let nothing_to_withdraw = withdrawn && seen.is_none_or(is_withdrawal);
+        if Some(generation) != seen && !nothing_to_withdraw {
+            pending.push(PendingImport { import, generation, withdrawn });
+        }
+    }
+    Ok(pending)
+}
+
+/// The newest cut of an import, looked for from the one already seen.
+async fn newest_cut(reader: &Reader, source: &Source, seen: Option<Generation>) -> Result<Option<Generation>> {
+    let mut newest = seen;
+    loop {
+        let next = newest.map_or(Generation::new(0), Generation::next);
+        if reader.store.length(&layout::cut(source, next)).await?.is_none() {
+            return Ok(newest);
+        }
+        newest = Some(next);
+    }
+}

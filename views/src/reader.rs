@@ -1,0 +1,103 @@
+//! A reader of an hourglass: the store, and the data folder if this is a
+//! monitor's machine.
+//!
+//! It owns how a read goes on when files go away under it: generations are
+//! rebuilt and retired while someone reads, so whatever was not found is asked
+//! for again from the newest manifest, a bounded number of times; a realtime
+//! view that turns out to be corrupt is avoided, its messages come from the
+//! log instead.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use log::LogError;
+use schema::Metrics;
+use storage::layout::DataFolder;
+use storage::{Disk, Store, StoreError};
+
+use crate::error::{Result, ViewError};
+
+/// How often a read starts over before what is missing counts as missing.
+const ATTEMPTS: usize = 8;
+
+/// Where answers come from. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) metrics: Metrics,
+    pub(crate) local: Option<Local>,
+    pub(crate) threads: usize,
+}
+
+/// The data folder of a monitor on this machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Local {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) folder: DataFolder,
+}
+
+impl Reader {
+    /// Reads `store` alone.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, metrics: Metrics) -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Reader { store, metrics, local: None, threads }
+    }
+
+    /// Reads the log of the monitor in `folder` too; none may live there.
+    #[must_use]
+    pub fn with_folder(mut self, disk: Arc<dyn Disk>, folder: DataFolder) -> Self {
+        self.local = Some(Local { disk, folder });
+        self
+    }
+
+    /// How many threads parse; the default is one a core.
+    #[must_use]
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        self.threads = threads.max(1);
+        self
+    }
+}
+
+/// Judges whether a failed read starts over.
+#[derive(Debug, Default)]
+pub(crate) struct Retries {
+    attempts: usize,
+    avoid: BTreeSet<String>,
+}
+
+impl Retries {
+    /// Realtime views (by name) that were found corrupt.
+    pub(crate) fn avoid(&self) -> &BTreeSet<String> {
+        &self.avoid
+    }
+
+    /// Lets the read start over after `error`, or gives it back.
+    pub(crate) fn after(&mut self, error: ViewError) -> Result<()> {
+        self.attempts += 1;
+        if self.attempts >= ATTEMPTS {
+            return Err(error);
+        }
+        match &error {
+            ViewError::Corrupt { name, why } if self.avoid.insert(name.clone()) => {
+                tracing::warn!(name, why, "avoiding a corrupt view");
+                Ok(())
+            }
+            error if is_gone(error) => Ok(()),
+            _ => Err(error),
+        }
+    }
+}
+
+/// Whether a file was not there, as it may be once what it held was rebuilt.
+fn is_gone(error: &ViewError) -> bool {
+    let absent = std::io::ErrorKind::NotFound;
+    match error {
+        ViewError::Store(StoreError::NotFound { .. }) | ViewError::Missing { .. } => true,
+        ViewError::Io { source, .. } => source.kind() == absent,
+        ViewError::Log(LogError::Retired { .. }) => true,
+        ViewError::Log(LogError::Disk(source)) => source.kind() == absent,
+        _ => false,
+    }
+}

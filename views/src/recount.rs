@@ -1,0 +1,325 @@
+//! The plain second implementation that `verify` counts with.
+//!
+//! It owns its own reading of a message, deliberately slow and simple, and
+//! shares no code with the parser, the table or the views: `serde_json` splits
+//! the object, numbers are read from their text digit by digit, and rows are a
+//! `BTreeMap`. What both sides agree on is only the page that defines the
+//! message.
+//!
+//! Enters: accepted log lines, one object each. Leaves: rows by minute, then
+//! service. What must hold: no more than `limit` rows are held; past that the
+//! latest minutes are given up and `ceiling` says from which minute on the
+//! count is incomplete, so that another pass can take them.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// One metric of the recount: plain numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PlainMetric {
+    pub(crate) sum: i128,
+    pub(crate) max: i64,
+    pub(crate) max_time: i64,
+}
+
+/// One service's minute in the recount.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PlainRow {
+    pub(crate) messages: u64,
+    pub(crate) metrics: Vec<PlainMetric>,
+}
+
+impl PlainRow {
+    /// Adds the messages of `other`.
+    pub(crate) fn absorb(&mut self, other: &PlainRow) {
+        self.messages += other.messages;
+        for (metric, other) in self.metrics.iter_mut().zip(&other.metrics) {
+            metric.absorb(other.sum, other.max, other.max_time);
+        }
+    }
+}
+
+impl PlainMetric {
+    fn absorb(&mut self, sum: i128, max: i64, max_time: i64) {
+        self.sum += sum;
+        if max > self.max || (max == self.max && max_time < self.max_time) {
+            self.max = max;
+            self.max_time = max_time;
+        }
+    }
+}
+
+/// A metric's name and whether `{Total, Free}` reads as utilisation.
+#[derive(Clone, Debug)]
+pub(crate) struct PlainColumn {
+    pub(crate) name: String,
+    pub(crate) utilisation: bool,
+}
+
+/// A count of the messages in `from..to` (minutes) of the services asked for.
+#[derive(Debug)]
+pub(crate) struct Recount {
+    columns: Vec<PlainColumn>,
+    services: Option<BTreeSet<String>>,
+    from: u32,
+    ceiling: u32,
+    limit: usize,
+    rows: BTreeMap<(u32, String), PlainRow>,
+}
+
+impl Recount {
+    pub(crate) fn new(
+        columns: Vec<PlainColumn>,
+        services: Option<BTreeSet<String>>,
+        from: u32,
+        to: u32,
+        limit: usize,
+    ) -> Self {
+        Recount { columns, services, from, ceiling: to, limit, rows: BTreeMap::new() }
+    }
+
+    /// The first minute that is not completely counted.
+    pub(crate) fn ceiling(&self) -> u32 {
+        self.ceiling
+    }
+
+    /// The rows below `ceiling`, by minute and then service.
+    pub(crate) fn rows(&self) -> &BTreeMap<(u32, String), PlainRow> {
+        &self.rows
+    }
+
+    /// Counts one log line.
+    ///
+    /// # Errors
+    /// What is wrong with the line; no accepted line is.
+    pub(crate) fn line(&mut self, line: &[u8]) -> Result<(), String> {
+        let message = Plain::read(line, &self.columns)?;
+        let minute = u32::try_from(message.time / 60_000_000).map_err(|_| "time out of range")?;
+        let wanted = self.services.as_ref().is_none_or(|names| names.contains(&message.service));
+        if minute < self.from || minute >= self.ceiling || !wanted {
+            return Ok(());
+        }
+        self.add(minute, message);
+        while self.rows.len() > self.limit {
+            self.give_up_latest_minute();
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, minute: u32, message: Plain) {
+        let row = self.rows.entry((minute, message.service)).or_default();
+        row.messages += 1;
+        for (index, &value) in message.values.iter().enumerate() {
+            let sum = i128::from(value);
+            match row.metrics.get_mut(index) {
+                Some(metric) => metric.absorb(sum, value, message.time),
+                None => row.metrics.push(PlainMetric { sum, max: value, max_time: message.time }),
+            }
+        }
+    }
+
+    fn give_up_latest_minute(&mut self) {
+        if let Some(((minute, _), _)) = self.rows.last_key_value() {
+            // One minute alone may pass the limit: it must be counted somewhere.
+            if *minute == self.from {
+                self.limit = self.rows.len();
+                return;
+            }
+            self.ceiling = *minute;
+            drop(self.rows.split_off(&(self.ceiling, String::new())));
+        }
+    }
+}
+
+/// One message, read plainly.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Plain {
+    pub(crate) service: String,
+    /// Microseconds since 1970, UTC.
+    pub(crate) time: i64,
+    /// Millionths, in the order of the columns.
+    pub(crate) values: Vec<i64>,
+}
+
+impl Plain {
+    pub(crate) fn read(line: &[u8], columns: &[PlainColumn]) -> Result<Self, String> {
+        let fields: Fields<'_> = serde_json::from_slice(line).map_err(|e| e.to_string())?;
+        let service = fields.last(&["service", "servicename", "service_name"])?;
+        let time = fields.last(&["timestamp", "time", "ts"])?;
+        let values = columns.iter().map(|column| value(fields.last(&[&column.name])?, column));
+        Ok(Plain {
+            service: service_name(service)?,
+            time: micros(time)?,
+            values: values.collect::<Result<_, String>>()?,
+        })
+    }
+}
+
+/// An object's members in order, keys folded, values as their text.
+struct Fields<'a>(Vec<(String, &'a str)>);
+
+impl Fields<'_> {
+    fn last(&self, names: &[&str]) -> Result<&str, String> {
+        let found = self.0.iter().rev().find(|(key, _)| names.contains(&key.as_str()));
+        found.map(|(_, text)| *text).ok_or_else(|| format!("no {}", names.join(" or ")))
+    }
+}
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+                let mut fields = Vec::new();
+                while let Some((key, text)) = map.next_entry::<Cow<'de, str>, &RawValue>()? {
+                    fields.push((key.to_ascii_lowercase(), text.get()));
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+fn service_name(text: &str) -> Result<String, String> {
+    if text.starts_with('"') {
+        return serde_json::from_str(text).map_err(|e| e.to_string());
+    }
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(format!("service {text} is neither a string nor an integer"));
+    }
+    Ok(text.to_owned())
+}
+
+fn micros(text: &str) -> Result<i64, String> {
+    if text.starts_with('"') {
+        let text: String = serde_json::from_str(text).map_err(|e| e.to_string())?;
+        let time = chrono::DateTime::parse_from_rfc3339(&text).map_err(|e| e.to_string())?;
+        return Ok(time.timestamp_micros());
+    }
+    let number = Decimal::read(text)?;
+    let shift = match number.point {
+        ..=11 => 6,
+        12..=14 => 3,
+        15..=17 => 0,
+        _ => -3,
+    };
+    let micros = number.floor(shift).and_then(|micros| i64::try_from(micros).ok());
+    micros.ok_or_else(|| format!("time {text} is out of range"))
+}
+
+fn value(text: &str, column: &PlainColumn) -> Result<i64, String> {
+    if !text.starts_with('{') {
+        return millionths(text);
+    }
+    let capacity: Fields<'_> = serde_json::from_str(text).map_err(|e| e.to_string())?;
+    let total = i128::from(millionths(capacity.last(&["total"])?)?);
+    let used = total - i128::from(millionths(capacity.last(&["free"])?)?);
+    if total <= 0 || used < 0 || used > total {
+        return Err(format!("capacity {text} is out of range"));
+    }
+    let value = if column.utilisation { half_even(used * 1_000_000, total) } else { used };
+    i64::try_from(value).map_err(|e| e.to_string())
+}
+
+/// `n / d` to the nearest integer, ties to even; both are not negative.
+fn half_even(n: i128, d: i128) -> i128 {
+    let (quotient, rest) = (n / d, n % d);
+    let up = 2 * rest > d || (2 * rest == d && quotient % 2 == 1);
+    quotient + i128::from(up)
+}
+
+fn millionths(text: &str) -> Result<i64, String> {
+    let number = Decimal::read(text)?;
+    let value = number.nearest(6).and_then(|value| i64::try_from(value).ok());
+    let value = value.filter(|value| value.unsigned_abs() < 10u64.pow(18));
+    value.ok_or_else(|| format!("number {text} is out of range"))
+}
+
+/// A number's text taken apart: `0.d1 d2 d3… * 10^point`, d1 not zero.
+struct Decimal {
+    negative: bool,
+    digits: Vec<u8>,
+    point: i64,
+}
+
+impl Decimal {
+    fn read(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text} is not a number");
+        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, clamped(exponent).ok_or_else(wrong)?),
+            None => (text, 0),
+        };
+        let unsigned = mantissa.strip_prefix('-').unwrap_or(mantissa);
+        let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+        let all: Vec<u8> = whole.bytes().chain(fraction.bytes()).collect();
+        if whole.is_empty() || !all.iter().all(u8::is_ascii_digit) {
+            return Err(wrong());
+        }
+        let zeros = all.iter().take_while(|digit| **digit == b'0').count();
+        let digits: Vec<u8> = all[zeros..].iter().map(|digit| digit - b'0').collect();
+        let point = if digits.is_empty() { 0 } else { whole.len() as i64 - zeros as i64 + exponent };
+        Ok(Decimal { negative: mantissa.starts_with('-'), digits, point })
+    }
+
+    /// The value times `10^shift`: its whole part, and how the rest compares
+    /// with one half.
+    fn split(&self, shift: i64) -> Option<(i128, std::cmp::Ordering)> {
+        let keep = self.point + shift;
+        if keep > 30 {
+            return self.digits.is_empty().then_some((0, std::cmp::Ordering::Less));
+        }
+        if keep < 0 {
+            return Some((0, std::cmp::Ordering::Less));
+        }
+        let keep = keep as usize;
+        let whole =
+            (0..keep).fold(0i128, |whole, index| whole * 10 + i128::from(self.digits.get(index).copied().unwrap_or(0)));
+        let mut rest = self.digits.get(keep..).unwrap_or(&[]).to_vec();
+        while rest.last() == Some(&0) {
+            rest.pop();
+        }
+        Some((whole, rest.as_slice().cmp(&[5])))
+    }
+
+    fn nearest(&self, shift: i64) -> Option<i128> {
+        let (whole, rest) = self.split(shift)?;
+        let up = match rest {
+            std::cmp::Ordering::Less => false,
+            std::cmp::Ordering::Equal => whole % 2 == 1,
+            std::cmp::Ordering::Greater => true,
+        };
+        let size = whole + i128::from(up);
+        Some(if self.negative { -size } else { size })
+    }
+
+    fn floor(&self, shift: i64) -> Option<i128> {
+        let (whole, _) = self.split(shift)?;
+        (!self.negative || self.digits.is_empty()).then_some(whole)
+    }
+}
+
+/// An exponent, its size cut where it makes no difference any more.
+fn clamped(text: &str) -> Option<i64> {
+    let (negative, digits) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..]),
+        b'+' => (false, &text[1..]),
+        _ => (false, text),
+    };
+    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let size = digits.parse::<i64>().unwrap_or(i64::MAX).min(1_000_000);
+    Some(if negative { -size } else { size })
+}

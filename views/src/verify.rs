@@ -1,0 +1,376 @@
+//! Verification: the answers against a second count of the same bytes.
+//!
+//! It fixes one coverage, takes the batch, the realtime and the merged answer
+//! of it, reads exactly the bytes it names with the plain implementation
+//! (`recount`) and reports every difference: a row or number that is not the
+//! counted one, a Double that is not the nearest to its exact value, a file
+//! that is not what its cut or its manifest says.
+//!
+//! What must hold: it shares with what it verifies nothing but the nouns, and
+//! its memory is bounded. Rows are counted and compared some minutes at a time:
+//! when the count grows past `rows`, the latest minutes are left to another
+//! pass over the files that can hold them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::ops::Range;
+
+use schema::{MetricAggregate, Minute, Read};
+
+use crate::chain::Link;
+use crate::coverage::Coverage;
+use crate::doubles;
+use crate::error::{Result, ViewError};
+use crate::extents::{self, Extent};
+use crate::fold::{Row, Table};
+use crate::manifest::Manifest;
+use crate::plan::Plan;
+use crate::query::{Query, View};
+use crate::reader::{Reader, Retries};
+use crate::recount::{PlainColumn, PlainMetric, PlainRow, Recount};
+use crate::selection::Selection;
+
+/// Rows counted in one pass; some tens of megabytes.
+const ROWS: usize = 100_000;
+/// Differences kept; more are only counted.
+const KEPT: usize = 1000;
+
+/// What is verified.
+#[derive(Clone, Debug)]
+pub struct Verify {
+    /// The range and services; its view and bucket width are not used.
+    pub query: Query,
+    /// How many rows one pass may hold.
+    pub rows: usize,
+}
+
+impl Verify {
+    /// Verifies the range and services of `query`.
+    #[must_use]
+    pub fn of(query: Query) -> Self {
+        Verify { query, rows: ROWS }
+    }
+}
+
+/// How far a verification is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// Log bytes counted so far.
+    pub bytes: u64,
+    /// Log bytes to count, as far as is known.
+    pub total_bytes: u64,
+}
+
+/// What a verification found.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// What was verified.
+    pub coverage: Coverage,
+    /// Messages counted plainly in the range asked for.
+    pub messages: u64,
+    /// Log bytes read for that.
+    pub bytes: u64,
+    /// Rows compared, of all three views together.
+    pub rows: u64,
+    /// View files whose Doubles were checked.
+    pub files: u64,
+    /// The first thousand differences.
+    pub differences: Vec<Difference>,
+    /// How many there are in all.
+    pub found: u64,
+}
+
+/// Something that is not as it was counted.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Difference {
+    /// A number of a row; `expected` is the recount's.
+    Row {
+        /// Which view's answer.
+        view: View,
+        /// Whose row.
+        service: String,
+        /// Which minute.
+        minute: Minute,
+        /// Which column: `msg_num`, `cpu`, `max_cpu`, `max_cpu_time`, …
+        column: String,
+        /// What the plain count has; empty: no such row.
+        expected: String,
+        /// What the answer has; empty: no such row.
+        found: String,
+    },
+    /// A file that is not what it was when it was named.
+    File {
+        /// Its key or path.
+        name: String,
+        /// What does not fit.
+        why: String,
+    },
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Difference::Row { view, service, minute, column, expected, found } => {
+                let none = |text: &str| if text.is_empty() { "no row".to_owned() } else { text.to_owned() };
+                let (expected, found) = (none(expected), none(found));
+                let start = minute.start();
+                write!(f, "{view}: {service} {start} {column}: expected {expected}, found {found}")
+            }
+            Difference::File { name, why } => write!(f, "{name}: {why}"),
+        }
+    }
+}
+
+/// Verifies what is visible now.
+///
+/// # Errors
+/// What keeps it from finishing: a store that cannot be read, a file that is
+/// missing. What it can read and finds wrong is a difference, no error.
+pub async fn verify(reader: &Reader, verify: &Verify, progress: &mut (dyn FnMut(Verified) + Send)) -> Result<Verdict> {
+    let mut retries = Retries::default();
+    loop {
+        let attempt = async {
+            let plan = Plan::newest(reader, retries.avoid()).await?;
+            Pass::new(reader, verify, &plan).run(progress).await
+        };
+        match attempt.await {
+            Ok(verdict) => return Ok(verdict),
+            Err(error) => retries.after(error)?,
+        }
+    }
+}
+
+/// One verification of one plan.
+struct Pass<'a> {
+    reader: &'a Reader,
+    verify: &'a Verify,
+    plan: &'a Plan,
+    verdict: Verdict,
+}
+
+impl<'a> Pass<'a> {
+    fn new(reader: &'a Reader, verify: &'a Verify, plan: &'a Plan) -> Self {
+        let verdict = Verdict {
+            coverage: plan.coverage(View::Merged),
+            messages: 0,
+            bytes: 0,
+            rows: 0,
+            files: 0,
+            differences: Vec::new(),
+            found: 0,
+        };
+        Pass { reader, verify, plan, verdict }
+    }
+
+    async fn run(mut self, progress: &mut (dyn FnMut(Verified) + Send)) -> Result<Verdict> {
+        let batch = extents::of(self.reader, &self.plan.coverage(View::Batch)).await?;
+        let realtime = extents::of(self.reader, &self.plan.coverage(View::Realtime)).await?;
+        let mut total_bytes: u64 = batch.iter().chain(&realtime).map(Extent::bytes).sum();
+        let minutes = self.verify.query.minutes();
+        let mut from = minutes.start;
+        while from < minutes.end {
+            let window = from.get()..minutes.end.get();
+            let mut counts = [self.recount(window.clone()), self.recount(window.clone())];
+            for (count, extents) in counts.iter_mut().zip([&batch, &realtime]) {
+                for extent in extents.iter().filter(|extent| extent.reaches(from)) {
+                    self.count(extent, count, from == minutes.start).await?;
+                    total_bytes = total_bytes.max(self.verdict.bytes);
+                    progress(Verified { bytes: self.verdict.bytes, total_bytes });
+                }
+            }
+            let end = counts.iter().map(Recount::ceiling).min().unwrap_or(window.end);
+            self.compare(window.start..end, &counts).await?;
+            from = Minute::new(end).unwrap_or(minutes.end);
+        }
+        self.check_files().await?;
+        Ok(self.verdict)
+    }
+
+    fn recount(&self, minutes: Range<u32>) -> Recount {
+        let metrics = self.reader.metrics.iter();
+        let columns = metrics.map(|metric| PlainColumn {
+            name: metric.name.as_str().to_owned(),
+            utilisation: metric.read == Read::Utilisation,
+        });
+        let services = &self.verify.query.services;
+        let names = services.iter().map(|name| name.as_str().to_owned());
+        let services = (!services.is_empty()).then(|| names.collect::<BTreeSet<_>>());
+        Recount::new(columns.collect(), services, minutes.start, minutes.end, self.verify.rows)
+    }
+}
+
+impl Pass<'_> {
+    /// Counts the lines of `extent`; `first` also checks it against its cut.
+    async fn count(&mut self, extent: &Extent, recount: &mut Recount, first: bool) -> Result<()> {
+        let mut lines = extents::Lines::new(self.reader, extent);
+        while let Some(chunk) = lines.next().await? {
+            self.verdict.bytes += chunk.len() as u64;
+            for line in chunk.split_inclusive(|byte| *byte == b'\n') {
+                if let Err(why) = recount.line(line) {
+                    self.file(&extent.input.place, format!("a line cannot be counted: {why}"));
+                    return Ok(());
+                }
+            }
+        }
+        let checked = if first { lines.check() } else { Ok(()) };
+        if let Err(why) = checked {
+            self.file(&extent.input.place, why);
+        }
+        Ok(())
+    }
+
+    /// Compares the three answers for `minutes` with what was counted.
+    async fn compare(&mut self, minutes: Range<u32>, counts: &[Recount; 2]) -> Result<()> {
+        let [batch, realtime] = counts;
+        let mut merged: Rows<'_> = Rows::new();
+        for ((minute, service), row) in batch.rows().iter().chain(realtime.rows()) {
+            let key = (*minute, service.as_str());
+            merged.entry(key).and_modify(|sum| sum.absorb(row)).or_insert_with(|| row.clone());
+        }
+        merged.retain(|(minute, _), _| minutes.contains(minute));
+        self.verdict.messages += merged.values().map(|row| row.messages).sum::<u64>();
+        self.compare_view(View::Batch, &minutes, &within(batch, &minutes)).await?;
+        self.compare_view(View::Realtime, &minutes, &within(realtime, &minutes)).await?;
+        self.compare_view(View::Merged, &minutes, &merged).await
+    }
+
+    async fn compare_view(&mut self, view: View, minutes: &Range<u32>, counted: &Rows<'_>) -> Result<()> {
+        let bound = |minute| Minute::new(minute).unwrap_or(Minute::MAX);
+        let services = self.verify.query.services.iter().cloned();
+        let mut selection = Selection::minutes(bound(minutes.start)..bound(minutes.end));
+        if !self.verify.query.services.is_empty() {
+            selection = selection.of_services(services);
+        }
+        let mut table = Table::selecting(&self.reader.metrics, selection.clone());
+        match self.plan.fold(self.reader, view, &selection, &mut table).await {
+            Ok(()) => {}
+            Err(ViewError::Corrupt { name, why } | ViewError::DatedFile { name, why }) => {
+                self.file(&name, why);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        }
+        let answered = table.rows_by_time();
+        let answered = answered.iter().map(|row| ((row.minute.get(), row.service.as_str()), plain(row)));
+        self.compare_rows(view, counted, &answered.collect());
+        Ok(())
+    }
+
+    fn compare_rows(&mut self, view: View, counted: &Rows<'_>, answered: &Rows<'_>) {
+        let nothing = PlainRow::default();
+        let keys: BTreeSet<_> = counted.keys().chain(answered.keys()).collect();
+        for key in keys {
+            self.verdict.rows += 1;
+            let expected = counted.get(key).unwrap_or(&nothing);
+            let found = answered.get(key).unwrap_or(&nothing);
+            if expected != found {
+                self.row(view, *key, expected, found);
+            }
+        }
+    }
+
+    fn row(&mut self, view: View, (minute, service): (u32, &str), expected: &PlainRow, found: &PlainRow) {
+        let (expected, found) = (self.columns(expected), self.columns(found));
+        for ((column, expected), (_, found)) in expected.into_iter().zip(found) {
+            if expected != found {
+                let minute = Minute::new(minute).unwrap_or(Minute::MAX);
+                let service = service.to_owned();
+                self.difference(Difference::Row { view, service, minute, column, expected, found });
+            }
+        }
+    }
+
+    /// A row's columns as text; all empty for no row.
+    fn columns(&self, row: &PlainRow) -> Vec<(String, String)> {
+        let text = |number: Option<i128>| number.map(|number| number.to_string()).unwrap_or_default();
+        let number = (row.messages > 0).then_some(i128::from(row.messages));
+        let mut columns = vec![("msg_num".to_owned(), text(number))];
+        for (at, metric) in self.reader.metrics.iter().enumerate() {
+            let (name, found) = (&metric.name, row.metrics.get(at));
+            columns.push((name.to_string(), found.map(|found| decimal(found.sum)).unwrap_or_default()));
+            columns.push((format!("max_{name}"), found.map(|found| decimal(found.max.into())).unwrap_or_default()));
+            columns.push((format!("max_{name}_time"), text(found.map(|found| found.max_time.into()))));
+        }
+        columns
+    }
+
+    /// Checks the Doubles of every view file behind the answers.
+    async fn check_files(&mut self) -> Result<()> {
+        let plan = self.plan;
+        let selection = self.verify.query.selection();
+        for (service, partition) in plan.partitions(&selection) {
+            let key = partition.key(service);
+            let bytes = self.reader.store.read(&key).await?;
+            self.check_doubles(View::Batch, key.as_str(), bytes)?;
+        }
+        for link in plan.chains.iter().flat_map(|chain| &chain.links) {
+            if let Link::View(view) = link {
+                self.check_doubles(View::Realtime, &view.name(), view.bytes(self.reader).await?)?;
+            }
+        }
+        if let Some(manifest) = &plan.manifest
+            && manifest.content != Manifest::hash_content(&manifest.services)
+        {
+            self.file(&format!("manifest {}", manifest.number), "its content hash is not that of its partitions");
+        }
+        Ok(())
+    }
+
+    fn check_doubles(&mut self, view: View, name: &str, bytes: bytes::Bytes) -> Result<()> {
+        self.verdict.files += 1;
+        let mut wrong = Vec::new();
+        match doubles::check(name, bytes, &mut |double| wrong.push(double)) {
+            Err(ViewError::Corrupt { name, why }) => self.file(&name, why),
+            other => other?,
+        }
+        for double in wrong {
+            self.difference(Difference::Row {
+                view,
+                service: double.service,
+                minute: Minute::new(double.minute).unwrap_or(Minute::MAX),
+                column: double.column,
+                expected: double.expected.to_string(),
+                found: double.found.to_string(),
+            });
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, name: &dyn fmt::Display, why: impl Into<String>) {
+        let difference = Difference::File { name: name.to_string(), why: why.into() };
+        if !self.verdict.differences.contains(&difference) {
+            self.difference(difference);
+        }
+    }
+
+    fn difference(&mut self, difference: Difference) {
+        self.verdict.found += 1;
+        if self.verdict.differences.len() < KEPT {
+            self.verdict.differences.push(difference);
+        }
+    }
+}
+
+/// Rows by minute and service.
+type Rows<'a> = BTreeMap<(u32, &'a str), PlainRow>;
+
+fn within<'a>(count: &'a Recount, minutes: &Range<u32>) -> Rows<'a> {
+    let rows = count.rows().iter().filter(|((minute, _), _)| minutes.contains(minute));
+    rows.map(|((minute, service), row)| ((*minute, service.as_str()), row.clone())).collect()
+}
+
+/// An answer's row in the recount's terms.
+fn plain(row: &Row<'_>) -> PlainRow {
+    let metric = |metric: &MetricAggregate| PlainMetric {
+        sum: metric.sum,
+        max: metric.max.get(),
+        max_time: metric.max_time.get(),
+    };
+    PlainRow { messages: row.msg_num, metrics: row.metrics.iter().map(metric).collect() }
+}
+
+/// Millionths as decimal text.
+fn decimal(millionths: i128) -> String {
+    let (sign, size) = (if millionths < 0 { "-" } else { "" }, millionths.unsigned_abs());
+    format!("{sign}{}.{:06}", size / 1_000_000, size % 1_000_000)
+}
