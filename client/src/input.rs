@@ -196,7 +196,7 @@ impl Reader {
     fn read(&mut self, send: &mut dyn FnMut(Vec<u8>) -> bool) -> io::Result<bool> {
         let mut chunk = Vec::with_capacity(2 * CHUNK);
         let head = std::mem::take(&mut self.head);
-        self.converter.push(head.strip_prefix(BOM).unwrap_or(&head), &mut chunk);
+        self.converter.push(content(&head), &mut chunk);
         let mut block = vec![0; CHUNK];
         loop {
             let n = match self.source.read(&mut block) {
@@ -219,13 +219,16 @@ impl Reader {
     }
 }
 
-const BOM: &[u8] = b"\xef\xbb\xbf";
+/// What the input begins with, behind a byte order mark and blank lines.
+fn content(head: &[u8]) -> &[u8] {
+    head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start()
+}
 
 /// Reads until there is a line that is not blank, or enough to decide without.
 fn read_head(source: &mut Source) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     let mut block = vec![0; HEAD];
-    while head.len() < HEAD && !head.trim_ascii_start().contains(&b'\n') {
+    while head.len() < HEAD && !content(&head).contains(&b'\n') {
         match source.read(&mut block) {
             Ok(0) => break,
             Ok(n) => head.extend_from_slice(&block[..n]),
@@ -245,8 +248,7 @@ enum Converter {
 
 impl Converter {
     fn detect(head: &[u8], path: &Path) -> io::Result<Self> {
-        let head = head.strip_prefix(BOM).unwrap_or(head);
-        let content = head.trim_ascii_start();
+        let content = content(head);
         let end = memchr::memchr(b'\n', content).unwrap_or(content.len());
         if content.starts_with(b"[") {
             return Ok(Self::Array(array::Arrays::default()));
