@@ -3,7 +3,7 @@
 use crate::workshop::Workshop;
 use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
-use client::generator::{Generator, Profile, Variety, service_names};
+use client::{Generator, Profile, Variety, service_names};
 use schema::Micros;
 use std::fs::File;
 use std::io::Write;
