@@ -193,3 +193,6 @@ fn describe(base: u64, changes: &Changes, services: Vec<ServiceViews>, clock: &d
         services,
     }
 }
+
+#[cfg(test)]
+mod tests;

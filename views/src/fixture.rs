@@ -1,11 +1,15 @@
 //! What tests share: messages, and the plain model that everything is held to.
 
+mod world;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use schema::{Metrics, Micros, Millionths};
 
 use crate::fold::{Row, Table};
+
+pub(crate) use world::World;
 
 /// A message to be counted.
 #[derive(Clone, Debug)]

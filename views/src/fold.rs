@@ -90,6 +90,14 @@ impl Table {
         }
     }
 
+    /// The same rows; from now on the table takes any other too.
+    #[must_use]
+    pub(crate) fn widened(mut self) -> Self {
+        self.selection = Selection::everything();
+        self.services.iter_mut().for_each(|service| service.wanted = true);
+        self
+    }
+
     /// Adds one message; `service` is a valid name.
     #[inline]
     pub fn add(&mut self, service: &str, time: Micros, values: &[Millionths]) {

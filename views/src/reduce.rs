@@ -116,7 +116,7 @@ impl Reduce<'_> {
     fn produce(&self, mut tables: Vec<Table>, spill: &mut Spill, kept: &mut Partitions, jobs: SyncSender<Job>) -> Result<()> {
         let mut cutter = Cutter { reduce: self, kept, jobs, open: None };
         if spill.is_empty() {
-            let Some(mut all) = tables.pop() else { return cutter.finish() };
+            let Some(mut all) = tables.pop().map(Table::widened) else { return cutter.finish() };
             while let Some(table) = tables.pop() {
                 all.merge(&table);
             }
@@ -173,8 +173,7 @@ impl Reduce<'_> {
             }
             file.read(&Selection::everything(), &mut |row| rows.merge_row(row))?;
         }
-        let name = format!("{service} {period}");
-        let view = view_file::write(&name, self.metrics, &rows, &[])?;
+        let view = view_file::write(self.metrics, &rows, &[])?;
         drop(rows);
         let (attempt, key) = self.create(&service, period, &view)?;
         let Written { bytes, rows, messages, crc32c, first, last } = view;

@@ -34,7 +34,7 @@ mod read;
 mod write;
 
 pub use read::ViewFile;
-pub(crate) use write::{Written, write};
+pub use write::{Written, write};
 
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ use crate::fixture::{DAY, MINUTE, Model, Sent, TODAY, count, messages, micros, m
 use crate::selection::Selection;
 
 fn written(messages: &[Sent]) -> Written {
-    write("test", &Metrics::default(), &table(messages), &[("from", "3:0".into())]).unwrap()
+    write(&Metrics::default(), &table(messages), &[("from", "3:0".into())]).unwrap()
 }
 
 fn read(bytes: Bytes, selection: &Selection) -> Result<Vec<((String, u32), (u64, Vec<(i128, i64, i64)>))>> {

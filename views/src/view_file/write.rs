@@ -14,7 +14,7 @@ use schema::{Metrics, Minute, nearest_f64};
 
 use super::columns::{self, PRECISION, SCALE};
 use super::footer::{Footer, Group};
-use crate::error::{Result, ViewError};
+use crate::error::Result;
 use crate::fold::{Row, Table};
 use crate::row_bytes;
 
@@ -23,7 +23,7 @@ const GROUP_ROWS: usize = 1 << 16;
 
 /// A view file as bytes, and what a manifest says of it.
 #[derive(Debug)]
-pub(crate) struct Written {
+pub struct Written {
     /// The whole file.
     pub bytes: Bytes,
     /// How many rows.
@@ -39,13 +39,12 @@ pub(crate) struct Written {
 }
 
 /// Writes `table` as one view file. `notes` become metadata that
-/// [`ViewFile::note`](super::ViewFile::note) gives back; `name` is for errors.
+/// [`ViewFile::note`](super::ViewFile::note) gives back.
 ///
 /// # Errors
 /// `Parquet`, which only a bug can cause.
-pub(crate) fn write(name: &str, metrics: &Metrics, table: &Table, notes: &[(&str, String)]) -> Result<Written> {
-    let rows = table.rows_by_time();
-    encode(metrics, &rows, notes).map_err(|source| ViewError::Parquet { name: name.to_owned(), source })
+pub fn write(metrics: &Metrics, table: &Table, notes: &[(&str, String)]) -> Result<Written> {
+    Ok(encode(metrics, &table.rows_by_time(), notes)?)
 }
 
 fn encode(metrics: &Metrics, rows: &[Row<'_>], notes: &[(&str, String)]) -> Result<Written, ParquetError> {
