@@ -17,10 +17,7 @@ fn main() {
             }
         }
     }
-    println!(
-        "cargo:rustc-env=HOURGLASS_COMMIT={}",
-        commit.unwrap_or_default()
-    );
+    println!("cargo:rustc-env=HOURGLASS_COMMIT={}", commit.unwrap_or_default());
 }
 
 /// The output of a git command, trimmed; `None` where git is missing, fails or says nothing.

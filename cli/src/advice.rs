@@ -17,10 +17,7 @@ impl Advice for anyhow::Error {
     type Advised = anyhow::Error;
 
     fn advise(self, next: impl Into<String>) -> anyhow::Error {
-        anyhow::Error::new(Advised {
-            error: self,
-            next: next.into(),
-        })
+        anyhow::Error::new(Advised { error: self, next: next.into() })
     }
 }
 
@@ -64,10 +61,7 @@ mod tests {
 
     #[test]
     fn advice_survives_context_and_changes_nothing_else() {
-        let error = Err::<(), _>(anyhow!("disk on fire"))
-            .advise("fetch water")
-            .context("cannot start")
-            .unwrap_err();
+        let error = Err::<(), _>(anyhow!("disk on fire")).advise("fetch water").context("cannot start").unwrap_err();
         assert_eq!(format!("{error:#}"), "cannot start: disk on fire");
         assert_eq!(advice(&error), Some("fetch water"));
         assert_eq!(advice(&anyhow!("fine")), None);

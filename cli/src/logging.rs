@@ -22,9 +22,7 @@ pub(crate) fn start(cli: &Cli) {
         _ => Level::TRACE,
     };
     // A line of the log goes above a progress bar, not through it.
-    let log = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(progress::above_bars.with_max_level(level));
+    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(progress::above_bars.with_max_level(level));
     match cli.log_format {
         LogFormat::Text => {
             let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();

@@ -99,15 +99,15 @@ impl Place {
 
     /// The metrics in the store's description; `None` without one.
     async fn described(&self) -> Result<Option<Metrics>> {
-        let key = layout::store_description();
+        let key = layout::store();
         let named = || format!("{}", key.below(&self.root).display());
         let bytes = match self.store.read(&key).await {
             Ok(bytes) => bytes,
             Err(StoreError::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let description: Description = sealed::open(&bytes)
-            .with_context(|| format!("{} is not a store's description", named()))?;
+        let description: Description =
+            sealed::open(&bytes).with_context(|| format!("{} is not a store's description", named()))?;
         if description.version != VERSION {
             let version = description.version;
             return Err(anyhow!("{} has version {version}, this program reads {VERSION}", named())
@@ -119,7 +119,7 @@ impl Place {
     /// Writes the description of a new store. Someone else may be doing the same: the first one counts.
     async fn describe(&self, metrics: Metrics) -> Result<()> {
         let description = Description { version: VERSION, metrics };
-        let created = self.store.create(&layout::store_description(), sealed::seal(&description).into()).await;
+        let created = self.store.create(&layout::store(), sealed::seal(&description)?.into()).await;
         match created {
             Ok(Created::Created | Created::Exists) | Err(StoreError::Unknown { .. }) => Ok(()),
             Err(error) => Err(error).with_context(|| format!("cannot create a store in {}", self.root.display())),

@@ -58,8 +58,7 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let io = cause.downcast_ref::<io::Error>();
         io.is_some_and(|io| {
-            io.kind() == ErrorKind::BrokenPipe
-                && io.get_ref().is_some_and(|inner| inner.is::<StdoutFailed>())
+            io.kind() == ErrorKind::BrokenPipe && io.get_ref().is_some_and(|inner| inner.is::<StdoutFailed>())
         })
     })
 }

@@ -58,9 +58,8 @@ impl Progress {
                 if self.last.is_none_or(|last| last.elapsed() >= PLAIN_EVERY) {
                     self.last = Some(Instant::now());
                     let share = total.filter(|total| *total > 0);
-                    let share = share.map_or_else(String::new, |total| {
-                        format!("{:.0}%, ", done as f64 * 100.0 / total as f64)
-                    });
+                    let share =
+                        share.map_or_else(String::new, |total| format!("{:.0}%, ", done as f64 * 100.0 / total as f64));
                     eprintln!("{}: {share}{}", self.what, words());
                 }
             }
@@ -148,6 +147,16 @@ pub(crate) fn grouped(count: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// A number of bytes as people read it: `1.41 GB`.
+pub(crate) fn bytes(count: u64) -> String {
+    const UNITS: [(u64, &str); 4] =
+        [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    match UNITS.iter().find(|(scale, _)| count >= *scale) {
+        Some((scale, unit)) => format!("{:.2} {unit}", count as f64 / *scale as f64),
+        None => format!("{count} bytes"),
+    }
 }
 
 #[cfg(test)]

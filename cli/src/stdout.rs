@@ -1,17 +1,17 @@
 //! Standard output: buffered, and failing with an error of its own, so that a reader who leaves early (`head`)
 //! ends a command quietly.
 
-use std::io::{self, BufWriter, StdoutLock, Write};
+use std::io::{self, BufWriter, Write};
 
 use crate::outcome::StdoutFailed;
 
 /// Buffered standard output. Call [`Stdout::finish`] at the end: what is buffered is lost otherwise.
-pub(crate) struct Stdout(BufWriter<StdoutLock<'static>>);
+pub(crate) struct Stdout(BufWriter<io::Stdout>);
 
 impl Stdout {
-    /// Takes standard output for this command.
-    pub(crate) fn lock() -> Self {
-        Self(BufWriter::with_capacity(256 << 10, io::stdout().lock()))
+    /// Standard output, for a command that writes nothing else there.
+    pub(crate) fn new() -> Self {
+        Self(BufWriter::with_capacity(256 << 10, io::stdout()))
     }
 
     /// Writes out what is buffered.
@@ -33,7 +33,5 @@ impl Write for Stdout {
 /// Prints one line at once.
 pub(crate) fn line(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{text}")
-        .and_then(|()| out.flush())
-        .map_err(|error| StdoutFailed::wrap(error).into())
+    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| StdoutFailed::wrap(error).into())
 }

@@ -3,7 +3,8 @@
 use std::io::Write;
 
 use anyhow::Result;
-use views::query::Answer;
+use schema::ServiceName;
+use views::Answer;
 
 use super::fields::{Kind, each, names};
 
@@ -25,6 +26,13 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer) -> Result<()> {
         out.write_all(&line)?;
     }
     Ok(())
+}
+
+/// A service's name as a field.
+pub(crate) fn quoted(service: &ServiceName) -> String {
+    let mut field = Vec::new();
+    quote(&mut field, service.as_str().as_bytes());
+    String::from_utf8_lossy(&field).into_owned()
 }
 
 /// Quotes a field where a comma, quote or line break in it would be misread (RFC 4180, section 2).

@@ -1,7 +1,7 @@
 //! The fields of a row, named and written once for CSV, JSON and NDJSON.
 
 use schema::{Metrics, mean, write_fixed};
-use views::query::AnswerRow;
+use views::AnswerRow;
 
 /// What a field holds, so that each format can quote it its own way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(super) enum Kind {
 /// The fields' names, in order.
 pub(super) fn names(metrics: &Metrics) -> Vec<String> {
     let mut names = vec!["service".to_owned(), "time_stamp".to_owned()];
-    let each = || metrics.iter().map(|metric| metric.name);
+    let each = || metrics.iter().map(|metric| &metric.name);
     names.extend(each().map(|name| name.to_string()));
     names.extend(each().flat_map(|name| [format!("max_{name}_time"), format!("max_{name}")]));
     names.push("msg_num".to_owned());

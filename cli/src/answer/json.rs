@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use anyhow::Result;
-use views::query::{Answer, AnswerRow, View};
+use views::{Answer, AnswerRow, View};
 
 use super::fields::{Kind, each, names};
 

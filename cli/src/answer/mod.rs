@@ -15,10 +15,11 @@ use std::io::{IsTerminal, Write};
 
 use anyhow::Result;
 use chrono_tz::Tz;
-use views::query::{Answer, View};
+use views::{Answer, View};
 
 use crate::flags::Format;
 
+pub(crate) use csv::quoted;
 pub(crate) use table::{aligned, clock};
 
 /// Table on a terminal, CSV into a pipe, unless asked for something else.

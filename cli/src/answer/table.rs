@@ -7,7 +7,7 @@ use chrono::DateTime;
 use chrono_tz::Tz;
 use comfy_table::{CellAlignment, Table, presets};
 use schema::{Metrics, Micros, Read, mean};
-use views::query::{Answer, AnswerRow, Every, View};
+use views::{Answer, AnswerRow, Every, View};
 
 /// Writes the answer under a line that says what its numbers are.
 pub(super) fn write(out: &mut impl Write, answer: &Answer, view: View, zone: Tz) -> Result<()> {
@@ -47,7 +47,7 @@ fn cells(row: &AnswerRow, every: Every, zone: Tz) -> Vec<String> {
     let start = row.start.start();
     let start = if every == Every::Day { day(start, zone) } else { clock(start, zone) };
     let mut cells = vec![row.service.to_string(), start, row.aggregate.msg_num.to_string()];
-    for metric in row.&aggregate.metrics {
+    for metric in &*row.aggregate.metrics {
         cells.push(short(mean(metric.sum, row.aggregate.msg_num)));
         cells.push(short(i128::from(metric.max.get())));
     }
@@ -77,13 +77,9 @@ fn day(time: Micros, zone: Tz) -> String {
 }
 
 /// Columns under a header, the first `left` of them aligned left, the others right; no trailing spaces.
-pub(crate) fn aligned(
-    header: Vec<String>,
-    rows: impl IntoIterator<Item = Vec<String>>,
-    left: usize,
-) -> String {
+pub(crate) fn aligned(header: Vec<String>, rows: impl IntoIterator<Item = Vec<String>>, left: usize) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     table.set_header(header);
     table.add_rows(rows);
     for (index, column) in table.column_iter_mut().enumerate() {

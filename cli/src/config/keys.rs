@@ -30,8 +30,7 @@ pub(crate) struct Key {
 impl Key {
     /// The flag, without its dashes.
     pub(crate) fn flag(&self) -> String {
-        self.short_flag
-            .map_or_else(|| self.name.replace('.', "-"), str::to_owned)
+        self.short_flag.map_or_else(|| self.name.replace('.', "-"), str::to_owned)
     }
 
     /// The environment variable.
@@ -51,10 +50,8 @@ pub(crate) fn key(name: &str) -> Option<&'static Key> {
 }
 
 /// What reads or writes a store.
-const ANY: &[&str] = &[
-    "up", "monitor", "scheduler", "import", "query", "cat", "services", "rebuild", "verify",
-    "status",
-];
+const ANY: &[&str] =
+    &["up", "monitor", "scheduler", "import", "query", "cat", "services", "rebuild", "verify", "status"];
 /// What creates a store that is not there.
 const CREATORS: &[&str] = &["up", "monitor", "scheduler", "import"];
 const ROLES: &[&str] = &["up", "monitor", "scheduler"];

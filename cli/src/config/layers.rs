@@ -53,13 +53,8 @@ impl File {
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
-        let table: toml::Table = text
-            .parse()
-            .with_context(|| format!("{} is not TOML", path.display()))?;
-        let mut file = Self {
-            path: path.to_owned(),
-            values: Vec::new(),
-        };
+        let table: toml::Table = text.parse().with_context(|| format!("{} is not TOML", path.display()))?;
+        let mut file = Self { path: path.to_owned(), values: Vec::new() };
         file.take("", &table)?;
         Ok(file)
     }
@@ -83,9 +78,8 @@ impl File {
                 (None, _) => return Err(unknown_key(&name, value, &self.path)),
                 (Some(key), value) => {
                     let origin = Origin::File(self.path.clone());
-                    let text = as_text(value).ok_or_else(|| {
-                        not_allowed(key, &value.to_string(), &origin, "it has the wrong type")
-                    })?;
+                    let text = as_text(value)
+                        .ok_or_else(|| not_allowed(key, &value.to_string(), &origin, "it has the wrong type"))?;
                     self.values.push((key, check(key, &text, &origin)?));
                 }
             }
@@ -164,8 +158,7 @@ fn check(key: &Key, text: &str, origin: &Origin) -> Result<String> {
 }
 
 fn not_allowed(key: &Key, text: &str, origin: &Origin, why: &str) -> anyhow::Error {
-    anyhow::anyhow!("{} = {text:?}, set by {origin}: {why}", key.name)
-        .advise(format!("allowed: {}", (key.allowed)()))
+    anyhow::anyhow!("{} = {text:?}, set by {origin}: {why}", key.name).advise(format!("allowed: {}", (key.allowed)()))
 }
 
 fn unknown_key(name: &str, value: &toml::Value, path: &Path) -> anyhow::Error {

@@ -86,9 +86,7 @@ impl Setting for StoreRoot {
             None => text,
         };
         match text.split_once("://") {
-            Some((scheme, _)) if scheme != "file" => {
-                Err(format!("stores of the kind {scheme}: are not supported"))
-            }
+            Some((scheme, _)) if scheme != "file" => Err(format!("stores of the kind {scheme}: are not supported")),
             _ if path.is_empty() => Err("the path is empty".into()),
             _ => Ok(Self(PathBuf::from(path))),
         }
@@ -117,8 +115,7 @@ impl Setting for Address {
         if host.is_empty() {
             return Err("it has no host".into());
         }
-        port.parse::<u16>()
-            .map_err(|_| format!("{port:?} is no port"))?;
+        port.parse::<u16>().map_err(|_| format!("{port:?} is no port"))?;
         Ok(Self(text.to_owned()))
     }
 
@@ -142,9 +139,7 @@ impl<const LEAST: u64, const MOST: u64> Setting for Whole<LEAST, MOST> {
 
     fn read(text: &str) -> Result<Self, String> {
         let digits = text.replace('_', "");
-        let value = digits
-            .parse()
-            .map_err(|_| "it is no whole number".to_owned())?;
+        let value = digits.parse().map_err(|_| "it is no whole number".to_owned())?;
         within(value, LEAST, MOST).map(Self)
     }
 
@@ -193,13 +188,7 @@ impl<const LEAST: u64, const MOST: u64> Setting for Size<LEAST, MOST> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span<const LEAST: u64, const MOST: u64>(pub(crate) Duration);
 
-const SPAN_UNITS: [(&str, u64); 5] = [
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("ms", 1),
-    ("m", 60_000),
-    ("s", 1_000),
-];
+const SPAN_UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("ms", 1), ("m", 60_000), ("s", 1_000)];
 
 impl<const LEAST: u64, const MOST: u64> fmt::Display for Span<LEAST, MOST> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -226,9 +215,7 @@ impl<const LEAST: u64, const MOST: u64> Setting for Span<LEAST, MOST> {
 
 /// Reads `12MiB`, `1.5 GiB`, or a bare number where the bare unit is known.
 fn read_in_units(text: &str, units: &[(&str, u64)], bare: Option<u64>) -> Result<u64, String> {
-    let split = text
-        .find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_'))
-        .unwrap_or(text.len());
+    let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_')).unwrap_or(text.len());
     let (number, unit) = (text[..split].replace('_', ""), text[split..].trim());
     let scale = match units.iter().find(|(name, _)| *name == unit) {
         Some((_, scale)) => *scale,
@@ -236,34 +223,23 @@ fn read_in_units(text: &str, units: &[(&str, u64)], bare: Option<u64>) -> Result
         None => return Err(format!("{unit:?} is no unit")),
     };
     if let Ok(whole) = number.parse::<u64>() {
-        return whole
-            .checked_mul(scale)
-            .ok_or_else(|| "it is too large".into());
+        return whole.checked_mul(scale).ok_or_else(|| "it is too large".into());
     }
-    let fraction: f64 = number
-        .parse()
-        .map_err(|_| format!("{number:?} is no number"))?;
+    let fraction: f64 = number.parse().map_err(|_| format!("{number:?} is no number"))?;
     // A fraction of a unit is rounded to whole bytes or milliseconds.
     Ok((fraction * scale as f64).round() as u64)
 }
 
 /// Writes a value in the largest unit that holds it whole; zero in the given one.
 fn show_in_units(value: u64, units: &[(&str, u64)], zero: &str) -> String {
-    match units
-        .iter()
-        .find(|(_, scale)| value > 0 && value.is_multiple_of(*scale))
-    {
+    match units.iter().find(|(_, scale)| value > 0 && value.is_multiple_of(*scale)) {
         Some((name, scale)) => format!("{}{name}", value / scale),
         None => format!("{value}{zero}"),
     }
 }
 
 fn within(value: u64, least: u64, most: u64) -> Result<u64, String> {
-    if (least..=most).contains(&value) {
-        Ok(value)
-    } else {
-        Err("it is out of bounds".into())
-    }
+    if (least..=most).contains(&value) { Ok(value) } else { Err("it is out of bounds".into()) }
 }
 
 #[cfg(test)]
@@ -275,13 +251,9 @@ mod tests {
 
     #[test]
     fn sizes_read_binary_and_decimal_units_and_bare_bytes() {
-        for (text, bytes) in [
-            ("64MiB", 64 << 20),
-            ("1.5 GiB", 3 << 29),
-            ("2kB", 2_000),
-            ("4096", 4096),
-            ("1_000 B", 1_000),
-        ] {
+        for (text, bytes) in
+            [("64MiB", 64 << 20), ("1.5 GiB", 3 << 29), ("2kB", 2_000), ("4096", 4096), ("1_000 B", 1_000)]
+        {
             assert_eq!(AnySize::read(text), Ok(Size(bytes)), "{text}");
         }
         for text in ["", "MiB", "12 parsecs", "1..2MiB", "99999999999TiB", "-1B"] {
@@ -302,10 +274,7 @@ mod tests {
         assert!(Whole::<1, 10>::read("11").is_err());
         assert!(Size::<1, 10>::read("1KiB").is_err());
         assert!(Span::<1_000, 10_000>::read("1ms").is_err());
-        assert_eq!(
-            Span::<1_000, 60_000>::allowed(),
-            "a time from 1s to 1m, in ms, s, m, h or d"
-        );
+        assert_eq!(Span::<1_000, 60_000>::allowed(), "a time from 1s to 1m, in ms, s, m, h or d");
     }
 
     #[test]

@@ -57,9 +57,10 @@ impl Setting for Cron {
     const PLACEHOLDER: &'static str = "CRON";
 
     fn read(text: &str) -> Result<Self, String> {
-        scheduler::Schedule::parse(text, Tz::UTC)
-            .map(|_| Self(text.to_owned()))
-            .map_err(|error| error.to_string())
+        scheduler::Schedule::parse(text, "UTC").map(|_| Self(text.to_owned())).map_err(|error| match error {
+            scheduler::SchedulerError::Pattern { reason, .. } => reason,
+            other => other.to_string(),
+        })
     }
 
     fn allowed() -> String {

@@ -4,11 +4,11 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use chrono_tz::Tz;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use chrono_tz::Tz;
 use clap_complete::Shell;
-use views::query::{Every, View};
+use views::{Every, View};
 
 use super::moment::Moment;
 use crate::config::{Setting, Span};
@@ -264,11 +264,25 @@ pub(crate) struct CatArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ServicesArgs {
     /// How the list is written.
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub(crate) format: Format,
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ListFormat,
     /// Time zone of the table: an IANA name.
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = setting::<Tz>)]
     pub(crate) tz: Tz,
+}
+
+/// How a list is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// For people.
+    #[default]
+    Table,
+    /// With a header.
+    Csv,
+    /// One array.
+    Json,
+    /// One object a line.
+    Ndjson,
 }
 
 #[derive(Debug, Args)]

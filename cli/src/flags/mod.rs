@@ -8,8 +8,8 @@ use clap::builder::ValueParser;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 pub(crate) use commands::{
-    CatArgs, Cli, ClientCommand, Command, ConfigCommand, DemoArgs, Format, ImportArgs, LoadArgs,
-    LogFormat, QueryArgs, RangeArgs, ReplayArgs, SampleArgs, ServicesArgs, StatusArgs, StatusFormat, VerifyArgs,
+    CatArgs, Cli, ClientCommand, Command, ConfigCommand, DemoArgs, Format, ImportArgs, ListFormat, LoadArgs, LogFormat,
+    QueryArgs, RangeArgs, RebuildArgs, ReplayArgs, SampleArgs, ServicesArgs, StatusArgs, StatusFormat, VerifyArgs,
 };
 pub(crate) use moment::Moment;
 
@@ -32,9 +32,7 @@ pub(crate) fn command() -> clap::Command {
         let keys = || KEYS.iter().filter(|key| key.commands.contains(&name.as_str()));
         root = root.mut_subcommand(&name, |command| command.args(keys().map(argument)));
     }
-    root.mut_subcommand("config", |config| {
-        config.mut_subcommand("show", |show| show.args(KEYS.iter().map(argument)))
-    })
+    root.mut_subcommand("config", |config| config.mut_subcommand("show", |show| show.args(KEYS.iter().map(argument))))
 }
 
 /// A key's flag. Its value stays text: all layers are checked alike, by the table.
@@ -88,9 +86,7 @@ mod tests {
     #[test]
     fn a_relative_time_is_a_value_not_a_flag() {
         let (cli, _) = parse("hourglass query --data d --from -90m --to now").unwrap();
-        let Command::Query(query) = cli.command else {
-            panic!("not a query")
-        };
+        let Command::Query(query) = cli.command else { panic!("not a query") };
         assert_eq!(query.range.from, Some("-90m".parse().unwrap()));
         assert!(parse("hourglass query --data d --from --to").is_err());
     }

@@ -78,9 +78,7 @@ impl Moment {
             Self::Instant(micros) => micros,
             Self::FromNow(offset) => now.get().saturating_add(offset),
             Self::Local(reading) => match zone.from_local_datetime(&reading) {
-                LocalResult::Single(time) | LocalResult::Ambiguous(time, _) => {
-                    time.timestamp_micros()
-                }
+                LocalResult::Single(time) | LocalResult::Ambiguous(time, _) => time.timestamp_micros(),
                 LocalResult::None => {
                     return Err(anyhow!("clocks in {zone} never showed {reading}")
                         .advise("write the time with its offset, as in 2026-03-29T02:30:00+01:00"));

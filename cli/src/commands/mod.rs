@@ -1,0 +1,84 @@
+//! What each command does. A command gets its own flags and the settings, and returns how it ended.
+
+mod cat;
+mod configuration;
+mod demo;
+mod import;
+mod quarantine;
+mod query;
+mod range;
+mod rebuild;
+mod send;
+mod serve;
+mod services;
+mod status;
+mod verify;
+
+use std::future::Future;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::config::{Config, File, Key, strays};
+use crate::flags::{self, Cli, Command, ConfigCommand};
+use crate::outcome::Outcome;
+use crate::roles::Roles;
+use crate::stdout::Stdout;
+
+/// Runs the command.
+pub(crate) fn run(cli: Cli, keys: &[(&'static Key, String)]) -> Result<Outcome> {
+    let file = cli.config.or_else(|| std::env::var_os("HOURGLASS_CONFIG").map(PathBuf::from));
+    let config = || layered(keys, file.as_deref());
+    let settings = || config()?.settings();
+    match cli.command {
+        Command::Demo(args) => wait(demo::run(args)),
+        Command::Up => wait(serve::run(Roles::All, settings()?)),
+        Command::Monitor => wait(serve::run(Roles::Monitor, settings()?)),
+        Command::Scheduler => wait(serve::run(Roles::Scheduler, settings()?)),
+        Command::Client { command } => wait(send::run(command)),
+        Command::Import(args) => wait(import::run(args, settings()?)),
+        Command::Query(args) => wait(query::run(args, settings()?)),
+        Command::Cat(args) => wait(cat::run(args, settings()?)),
+        Command::Services(args) => wait(services::run(args, settings()?)),
+        Command::Rebuild(args) => wait(rebuild::run(args, settings()?)),
+        Command::Verify(args) => wait(verify::run(args, settings()?)),
+        Command::Status(args) => wait(status::run(args, settings()?)),
+        Command::Config { command: ConfigCommand::Show } => configuration::show(&config()?),
+        Command::Config { command: ConfigCommand::Check { file } } => configuration::check(&file),
+        Command::Config { command: ConfigCommand::Reference } => configuration::reference(),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut flags::command(), "hourglass", &mut script);
+            print(&script)
+        }
+        Command::Man => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(flags::command()).render(&mut page)?;
+            print(&page)
+        }
+    }
+}
+
+/// All four layers of the configuration.
+fn layered(keys: &[(&'static Key, String)], file: Option<&std::path::Path>) -> Result<Config> {
+    for stray in strays(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())) {
+        tracing::warn!(variable = stray, "no key has this variable");
+    }
+    let file = File::find(file)?;
+    Config::layer(keys, |name| std::env::var(name).ok(), file.as_ref())
+}
+
+/// Runs a command's future to its end on the process's one runtime.
+fn wait(command: impl Future<Output = Result<Outcome>>) -> Result<Outcome> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    runtime.block_on(command)
+}
+
+/// Writes a whole text to stdout.
+fn print(text: &[u8]) -> Result<Outcome> {
+    let mut out = Stdout::new();
+    std::io::Write::write_all(&mut out, text)?;
+    out.finish()?;
+    Ok(Outcome::Fine)
+}

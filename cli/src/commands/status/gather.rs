@@ -1,0 +1,98 @@
+//! What the files say about a place: the monitor here, the batch view, and what an answer would cover. A file that
+//! cannot be read becomes a problem instead of hiding the rest.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use log::{Cut, Identity, Snapshot};
+use schema::{Micros, MonitorId, Source};
+use storage::layout;
+use views::{Coverage, Manifest};
+use views::{Every, Query, View, query};
+
+use crate::open::Place;
+
+/// Everything `status` knows.
+#[derive(Debug, Default)]
+pub(in crate::commands) struct State {
+    /// The monitor of this data folder.
+    pub(super) identity: Option<Identity>,
+    /// What its journals say.
+    pub(super) log: Option<Snapshot>,
+    /// What it said itself, last.
+    pub(super) live: Option<monitor::Status>,
+    /// The newest batch view.
+    pub(super) manifest: Option<Arc<Manifest>>,
+    /// What an answer would cover now.
+    pub(super) coverage: Option<Coverage>,
+    /// The newest published cut of each monitor.
+    pub(super) cuts: Vec<(MonitorId, Cut)>,
+    /// What could not be read, by name.
+    pub(super) unreadable: Vec<String>,
+}
+
+impl State {
+    /// Reads it all.
+    pub(in crate::commands) async fn gather(place: &Place) -> Self {
+        let mut state = Self::default();
+        let identity = Identity::read(&*place.disk, &place.folder);
+        state.identity = state.kept(identity.map_err(Into::into)).flatten();
+        if state.identity.is_some() {
+            let log = Snapshot::read(&*place.disk, &place.folder, None);
+            state.log = state.kept(log.map_err(Into::into)).flatten();
+            // Replaced each second and never synced: one that cannot be read says as much as none.
+            let live = std::fs::read(place.folder.status()).ok();
+            state.live = live.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        }
+        let manifest = Manifest::newest(&*place.store).await;
+        state.manifest = state.kept(manifest.map_err(Into::into)).flatten();
+        let coverage = coverage(place).await;
+        state.coverage = state.kept(coverage);
+        let cuts = newest_cuts(place).await;
+        state.cuts = state.kept(cuts).unwrap_or_default();
+        state
+    }
+
+    /// How old the live status is.
+    pub(super) fn age(&self, now: Micros) -> Option<i64> {
+        let written: Micros = self.live.as_ref()?.time.parse().ok()?;
+        Some(now.get() - written.get())
+    }
+
+    fn kept<T>(&mut self, read: anyhow::Result<T>) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.unreadable.push(format!("{error:#}"));
+                None
+            }
+        }
+    }
+}
+
+/// The coverage of an answer that holds no row.
+async fn coverage(place: &Place) -> anyhow::Result<Coverage> {
+    let nothing = Query {
+        from: Micros::MIN,
+        to: Micros::MIN,
+        services: Default::default(),
+        every: Every::Minute,
+        view: View::Merged,
+    };
+    Ok(query(&place.reader(), &nothing).await?.coverage)
+}
+
+async fn newest_cuts(place: &Place) -> anyhow::Result<Vec<(MonitorId, Cut)>> {
+    let mut newest = Vec::new();
+    for folder in place.store.list_folders(&layout::cuts()).await? {
+        let Some(source @ Source::Monitor(_)) = layout::source_of_folder(&folder) else { continue };
+        let cuts = place.store.list(&layout::cuts_of(&source)).await?;
+        let Some(last) = cuts.iter().filter_map(|cut| layout::parse_cut(cut.key.name())).max() else { continue };
+        let key = layout::cut(&source, last);
+        let cut = Cut::open(&key, &place.store.read(&key).await?).with_context(|| format!("cut {key}"))?;
+        if let Source::Monitor(id) = source {
+            newest.push((id, cut));
+        }
+    }
+    Ok(newest)
+}

@@ -1,0 +1,61 @@
+//! `verify`: recounts the original lines and compares every view with them.
+
+use std::io::Write;
+
+use anyhow::Result;
+use views::{Every, Query, View};
+use views::{Verdict, Verified, Verify};
+
+use super::range::{Range, Unless};
+use crate::config::Settings;
+use crate::flags::VerifyArgs;
+use crate::open::Place;
+use crate::outcome::Outcome;
+use crate::progress::{Progress, bytes, grouped};
+use crate::stdout::Stdout;
+
+/// Runs `verify`: 0 if nothing differs, 1 if something does.
+pub(super) async fn run(args: VerifyArgs, settings: Settings) -> Result<Outcome> {
+    let place = Place::existing(&settings).await?;
+    let Range { from, to, services } = Range::of(&args.range, place.clock.now(), Unless::Everything)?;
+    let query = Query { from, to, services, every: Every::Minute, view: View::Merged };
+    let verdict = verify(&place, query).await?;
+    report(&verdict)
+}
+
+/// Verifies, showing how far it is.
+pub(super) async fn verify(place: &Place, query: Query) -> Result<Verdict> {
+    let mut shown = Progress::start("verify");
+    let mut at = |Verified { bytes: done, total_bytes }| {
+        shown.at(done, Some(total_bytes), || format!("{} of {} recounted", bytes(done), bytes(total_bytes)));
+    };
+    Ok(views::verify(&place.reader(), &Verify::of(query), &mut at).await?)
+}
+
+/// Prints what was covered, each difference, and one line that says it all.
+pub(super) fn report(verdict: &Verdict) -> Result<Outcome> {
+    let mut out = Stdout::new();
+    write!(out, "{}", verdict.coverage)?;
+    for difference in &verdict.differences {
+        writeln!(out, "{difference}")?;
+    }
+    let unshown = verdict.found.saturating_sub(verdict.differences.len() as u64);
+    if unshown > 0 {
+        writeln!(out, "and {} more", grouped(unshown))?;
+    }
+    let found = match verdict.found {
+        0 => "no difference".to_owned(),
+        1 => "1 DIFFERENCE".to_owned(),
+        more => format!("{} DIFFERENCES", grouped(more)),
+    };
+    writeln!(
+        out,
+        "verified: {} messages ({} of original lines) recounted by a separate implementation, {} rows of the merged, \
+         batch and realtime views compared: {found}",
+        grouped(verdict.messages),
+        bytes(verdict.bytes),
+        grouped(verdict.rows),
+    )?;
+    out.finish()?;
+    Ok(if verdict.found == 0 { Outcome::Fine } else { Outcome::Differs })
+}

@@ -1,0 +1,148 @@
+//! The roles of a process, wired: a monitor with its rotation and refresh, a scheduler, or both in one process,
+//! sharing one tick.
+//!
+//! What must hold: every task has an owner here that awaits it; one token stops them all; a role that cannot go on
+//! stops the others, which drain.
+
+mod monitoring;
+mod rebuilder;
+mod refresh;
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result};
+use monitor::Progress;
+use scheduler::Schedule;
+use schema::Micros;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use views::Refreshed;
+
+use crate::config::Settings;
+use crate::open::Place;
+
+/// Which roles a process has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Roles {
+    /// Receives, and refreshes its own realtime views.
+    Monitor,
+    /// Rebuilds.
+    Scheduler,
+    /// Both.
+    All,
+}
+
+/// Roles that run.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// Where the monitor listens, if there is one.
+    pub(crate) address: Option<SocketAddr>,
+    /// The first tick to come.
+    pub(crate) next_tick: Option<Micros>,
+    /// What can be watched of the monitor.
+    pub(crate) monitor: Option<Watched>,
+    /// The newest manifest this process saw built; 0 before.
+    pub(crate) built: watch::Receiver<u64>,
+    tasks: JoinSet<Result<()>>,
+    stop: CancellationToken,
+}
+
+/// What can be watched of a monitor that runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Watched {
+    /// How much is durable.
+    pub(crate) progress: watch::Receiver<Progress>,
+    /// The last refresh, and when it ended.
+    pub(crate) refreshed: watch::Receiver<Option<(Refreshed, Micros)>>,
+}
+
+impl Running {
+    /// Starts the roles; when this returns the monitor listens and is recovered.
+    ///
+    /// # Errors
+    /// What keeps a role from starting: a folder that is in use, an address that is taken, a log that is damaged.
+    pub(crate) async fn start(
+        place: &Place,
+        settings: &Settings,
+        roles: Roles,
+        stop: CancellationToken,
+    ) -> Result<Self> {
+        let schedule = Schedule::parse(&settings.schedule_cron.0, settings.schedule_timezone.name())?;
+        let (on_built, built) = watch::channel(0);
+        let mut running = Self {
+            address: None,
+            next_tick: schedule.next(place.clock.now()),
+            monitor: None,
+            built,
+            tasks: JoinSet::new(),
+            stop,
+        };
+        let mut own_cut = None;
+        if roles != Roles::Scheduler {
+            own_cut = Some(running.start_monitor(place, settings, &schedule).await?);
+        }
+        if roles != Roles::Monitor {
+            let rebuilder = rebuilder::start(place, settings, schedule, own_cut, on_built).await?;
+            let token = running.stop.clone();
+            running.tasks.spawn(async move {
+                rebuilder.run(token).await;
+                Ok(())
+            });
+        }
+        Ok(running)
+    }
+
+    async fn start_monitor(
+        &mut self,
+        place: &Place,
+        settings: &Settings,
+        schedule: &Schedule,
+    ) -> Result<watch::Receiver<Micros>> {
+        let monitor = monitoring::start(place, settings, self.stop.clone()).await?;
+        self.address = Some(monitor.local_addr());
+        let (refreshed, on_refreshed) = (watch::Sender::new(None), watch::Sender::new(Micros::MIN));
+        self.monitor = Some(Watched { progress: monitor.progress(), refreshed: refreshed.subscribe() });
+        let published = on_refreshed.subscribe();
+        let rotation = monitoring::Rotation::new(place, schedule, &monitor, on_refreshed)?;
+        let ended = CancellationToken::new();
+        let refresh = refresh::Refresh::new(place, settings, monitor.progress(), refreshed, ended.clone());
+        let (stop, guard) = (self.stop.clone(), ended.drop_guard());
+        self.tasks.spawn(rotation.run(stop));
+        self.tasks.spawn(async move {
+            let _refresh_once_more = guard;
+            Ok(monitor.wait().await?)
+        });
+        self.tasks.spawn(async { tokio::task::spawn_blocking(|| refresh.run()).await.context("refresh failed") });
+        Ok(published)
+    }
+
+    /// Stops every role, as a signal would, and waits for them.
+    ///
+    /// # Errors
+    /// As [`ended`](Self::ended).
+    pub(crate) async fn drain(self) -> Result<()> {
+        self.stop.cancel();
+        self.ended().await
+    }
+
+    /// Waits until every role has ended: told to, or because one cannot go on, which stops the others.
+    ///
+    /// # Errors
+    /// The first one's.
+    pub(crate) async fn ended(mut self) -> Result<()> {
+        let mut first = Ok(());
+        while let Some(joined) = self.tasks.join_next().await {
+            let ended = joined.context("a role failed").and_then(|ended| ended);
+            if let Err(error) = ended {
+                self.stop.cancel();
+                if first.is_ok() {
+                    first = Err(error);
+                } else {
+                    tracing::error!(error = format!("{error:#}"), "failed too");
+                }
+            }
+        }
+        first
+    }
+}

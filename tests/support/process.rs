@@ -1,0 +1,142 @@
+//! Running the binary: once to its end, or as a server that listens.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use super::until;
+
+/// The binary, free of this machine's configuration.
+pub fn hourglass<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hourglass"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("HOURGLASS_") {
+            command.env_remove(name);
+        }
+    }
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// How a process ended, and what it said.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ended {
+    /// This, if the process ended well.
+    ///
+    /// # Panics
+    /// If it did not; shows what it said.
+    #[track_caller]
+    pub fn fine(self) -> Self {
+        assert_eq!(self.code, Some(0), "{}\n{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+/// The words of a command line: `DATA` stands for the folder, `_` inside a word for a space.
+fn words(data: &Path, line: &str) -> Vec<String> {
+    let data = data.to_str().unwrap();
+    let words = line.split_whitespace();
+    words.map(|word| if word == "DATA" { data.to_owned() } else { word.replace('_', " ") }).collect()
+}
+
+/// Runs the binary to its end; `line` as in [`words`].
+pub fn run(data: &Path, line: &str) -> Ended {
+    let words = words(data, line);
+    let output = hourglass(words.iter().map(String::as_str)).output().unwrap();
+    Ended {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// A server that was started and has said that it listens; killed when dropped.
+#[derive(Debug)]
+pub struct Hourglass {
+    child: Child,
+    pub address: SocketAddr,
+    log: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Hourglass {
+    /// Starts a command on any free port and waits for its ready line; `line` as in [`words`].
+    pub fn start(data: &Path, line: &str) -> Self {
+        let words = words(data, line);
+        let words = words.iter().map(String::as_str).chain(["--listen", "127.0.0.1:0"]);
+        let mut child = hourglass(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (log, reader) = collect(child.stderr.take().unwrap());
+        let mut ready = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        let Some(address) = ready.trim_end().strip_prefix("listening on ") else {
+            let status = child.wait().unwrap();
+            let _ = reader.join();
+            panic!("no ready line but {ready:?}, {status}: {}", log.lock().unwrap());
+        };
+        let address = address.parse().unwrap();
+        Self { child, address, log, reader: Some(reader) }
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// SIGKILL: no chance to do anything.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// A signal it can act on.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits for its end; what it logged comes along.
+    pub fn ended(mut self) -> (ExitStatus, String) {
+        let mut status = None;
+        until("the process to end", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        self.reader.take().unwrap().join().unwrap();
+        (status.unwrap(), self.log())
+    }
+
+    /// SIGTERM, then its end.
+    pub fn drained(self) -> (ExitStatus, String) {
+        self.signal(rustix::process::Signal::TERM);
+        self.ended()
+    }
+}
+
+impl Drop for Hourglass {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Collects a pipe's text as it comes.
+fn collect(mut pipe: impl Read + Send + 'static) -> (Arc<Mutex<String>>, JoinHandle<()>) {
+    let log = Arc::new(Mutex::new(String::new()));
+    let sink = Arc::clone(&log);
+    let reader = std::thread::spawn(move || {
+        let mut piece = [0; 4096];
+        while let Ok(read @ 1..) = pipe.read(&mut piece) {
+            sink.lock().unwrap().push_str(&String::from_utf8_lossy(&piece[..read]));
+        }
+    });
+    (log, reader)
+}
