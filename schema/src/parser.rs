@@ -194,4 +194,8 @@ fn broken<'a>(end: Option<usize>) -> Next<'a> {
 }
 
 #[cfg(test)]
+mod lines;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
