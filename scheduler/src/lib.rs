@@ -5,19 +5,21 @@
 //! | when a tick is | [`Schedule`] |
 //! | how it is waited for, and what of those missed | [`Ticks`], [`run_ticks`] |
 //! | which cuts a rebuild waits for | [`Expected`] |
-//! | what is done at a tick: wait, build, publish, retire | [`Scheduler`], [`Work`] |
+//! | what is done at a tick: wait, build, publish, retire | [`Scheduler`], [`Work`], [`Batch`] |
 //!
 //! Owns when; `views` owns what, and `cli` hands over what rotates. Two schedulers on one store are harmless: of two
 //! builds one is published. Nothing here prints: a [`Scheduler`] tells [`Event`]s.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod batch;
 mod error;
 mod expected;
 mod rebuild;
 mod schedule;
 mod ticks;
 
+pub use batch::{Batch, last_built};
 pub use error::SchedulerError;
 pub use expected::Expected;
 pub use rebuild::{Event, OnEvent, Outcome, Scheduler, Work};

@@ -11,6 +11,7 @@ use schema::{Micros, MonitorId};
 use storage::{Clock, Store};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
+use views::Retired;
 
 use crate::error::SchedulerError;
 use crate::expected::Expected;
@@ -37,11 +38,11 @@ pub trait Work: Send {
     /// Whatever stopped it; the views before stand.
     async fn rebuild(&mut self) -> Result<Outcome<Self::Built>, SchedulerError>;
 
-    /// Deletes what the newest manifest superseded long enough ago; returns how many files.
+    /// Deletes what the newest manifest superseded long enough ago.
     ///
     /// # Errors
     /// Whatever stopped it; what is left goes the next time.
-    async fn retire(&mut self) -> Result<u64, SchedulerError>;
+    async fn retire(&mut self) -> Result<Retired, SchedulerError>;
 }
 
 /// What a build came to.
@@ -95,7 +96,7 @@ pub enum Event<'a, B> {
     /// Superseded files were deleted.
     Retired {
         /// How many.
-        files: u64,
+        retired: Retired,
     },
 }
 
@@ -190,8 +191,8 @@ impl<W: Work> Scheduler<W> {
 
     async fn retire(&mut self) {
         match self.work.retire().await {
-            Ok(0) => {}
-            Ok(files) => self.tell(&Event::Retired { files }),
+            Ok(retired) if retired == Retired::default() => {}
+            Ok(retired) => self.tell(&Event::Retired { retired }),
             Err(error) => self.tell(&Event::Failed { error: &error }),
         }
     }
