@@ -191,7 +191,7 @@ impl DiskFile for LocalFile {
 impl LocalFile {
     /// Reserves by writing, where the file system cannot do it otherwise.
     fn fill_with_zeros(&self, length: u64) -> io::Result<()> {
-        const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+        static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
         let mut end = self.len()?;
         while end < length {
             let count = (length - end).min(ZEROS.len() as u64);

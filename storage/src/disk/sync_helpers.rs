@@ -84,15 +84,37 @@ impl Helper {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Barrier;
     use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
+
+    use parking_lot::Condvar;
 
     use super::*;
+
+    /// Where a given number of threads wait for each other, but not for ever.
+    #[derive(Debug)]
+    struct Meeting {
+        size: u32,
+        arrived: Mutex<u32>,
+        changed: Condvar,
+    }
+
+    impl Meeting {
+        fn wait(&self) {
+            let mut arrived = self.arrived.lock();
+            let round = *arrived / self.size;
+            *arrived += 1;
+            self.changed.notify_all();
+            let waiting = |arrived: &mut u32| *arrived / self.size == round;
+            let waited = self.changed.wait_while_for(&mut arrived, waiting, Duration::from_secs(10));
+            assert!(!waited.timed_out(), "the others never came");
+        }
+    }
 
     /// A file whose sync ends only when all of `meeting` are in theirs.
     #[derive(Debug)]
     struct Slow {
-        meeting: Arc<Barrier>,
+        meeting: Arc<Meeting>,
         fails: Option<&'static str>,
         synced: AtomicU32,
     }
@@ -122,7 +144,7 @@ mod tests {
     }
 
     fn slow<const N: usize>(fails: [Option<&'static str>; N]) -> [Arc<Slow>; N] {
-        let meeting = Arc::new(Barrier::new(N));
+        let meeting = Arc::new(Meeting { size: N as u32, arrived: Mutex::new(0), changed: Condvar::new() });
         fails.map(|fails| Arc::new(Slow { meeting: meeting.clone(), fails, synced: AtomicU32::new(0) }))
     }
 
