@@ -102,7 +102,8 @@ impl Snapshot {
     /// [`LogError::Retired`] when `range` begins before what was read.
     pub fn slices(&self, range: Range<Position>) -> Result<Vec<LogSlice>, LogError> {
         let pieces = self.generations.iter().flat_map(|generation| &generation.pieces);
-        if self.unread().iter().any(|unread| range.start < unread.end && unread.start < range.end) {
+        let mut unread = self.unread().into_iter().filter(|unread| !unread.is_empty());
+        if unread.any(|unread| range.start < unread.end && unread.start < range.end) {
             let what = format!("log of {} from {}", self.id, range.start);
             return Err(LogError::Retired { what });
         }
@@ -112,7 +113,8 @@ impl Snapshot {
     /// What lies before the durable end and was not read: retired generations,
     /// and the open one before the mark.
     fn unread(&self) -> [Range<Position>; 2] {
-        let begin = self.generations.first().map_or(self.durable, |oldest| oldest.start);
+        let retired = self.generations.first().filter(|oldest| oldest.first.commit > 0);
+        let begin = retired.map_or(Position::new(0, 0), |oldest| oldest.start);
         let open = self.generations.last().map(|open| {
             let read = open.pieces.first().map(|piece| Position::new(piece.seq, piece.bytes.start));
             open.start..read.unwrap_or(open.last.position)
