@@ -38,14 +38,15 @@ pub(crate) struct Generate {
     #[arg(long)]
     pub(crate) seconds: u64,
     #[arg(long)]
-    pub(crate) seed: u64,
+    pub(crate) stream: u64,
 }
 
 impl Generate {
     /// Writes the file to standard output.
     pub(crate) fn run(&self) -> Result<()> {
         let mut generator = Generator::new(&Profile {
-            seed: self.seed,
+            seed: 1,
+            stream: self.stream,
             services: service_names(self.services as usize),
             messages: self.messages,
             start: instant(self.start)?,
@@ -72,16 +73,16 @@ impl Generate {
             ("--messages", self.messages.to_string()),
             ("--start", self.start.to_string()),
             ("--seconds", self.seconds.to_string()),
-            ("--seed", self.seed.to_string()),
+            ("--stream", self.stream.to_string()),
         ];
         options.into_iter().flat_map(|(option, value)| [option.to_owned(), value]).collect()
     }
 }
 
-/// A day of messages; `part` tells files of the same kind apart and seeds them differently.
+/// A day of messages; `part` tells files of the same kind apart: other messages of the same services.
 pub(crate) fn day(workshop: &Workshop, layouts: Layouts, messages: u64, part: u64) -> Result<PathBuf> {
     let seconds = 24 * 3600;
-    file(workshop, &Generate { layouts, services: 4, messages, start: SERIES_END - seconds, seconds, seed: part })
+    file(workshop, &Generate { layouts, services: 4, messages, start: SERIES_END - seconds, seconds, stream: part })
 }
 
 /// The generated file, made unless it is there from an earlier run.

@@ -20,7 +20,7 @@ pub(crate) fn run(workshop: &Workshop, report: &mut Report) -> Result<()> {
 fn one_day_of_a_year(workshop: &Workshop, report: &mut Report) -> Result<()> {
     let days = 365 / workshop.scale.min(36);
     let folder = workshop.fresh_folder("query-year")?;
-    let series = Generate { layouts: Layouts::One, services: 4, messages: 8 * 1440 * days, start: SERIES_END - days * DAY, seconds: days * DAY, seed: 3 };
+    let series = Generate { layouts: Layouts::One, services: 4, messages: 8 * 1440 * days, start: SERIES_END - days * DAY, seconds: days * DAY, stream: 3 };
     workshop.measure(workshop.hourglass().args(["import", "--data"]).arg(&folder).arg(data::file(workshop, &series)?))?;
     workshop.measure(workshop.hourglass().args(["rebuild", "--data"]).arg(&folder))?;
     let from = data::rfc3339(SERIES_END - days / 2 * DAY)?;
