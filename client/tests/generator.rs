@@ -1,5 +1,7 @@
 //! Generated messages: the same on every run, all of them valid, and the same messages in every variety.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use hourglass_client::{Generator, Profile, Variety, service_names};
 use proptest::prelude::*;
 use schema::{Metrics, Micros, Next, Parser, ServiceName};

@@ -1,6 +1,8 @@
 //! The same messages in every form that an input can have are the same messages; and whatever an input holds,
 //! nothing is dropped and memory stays bounded.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 

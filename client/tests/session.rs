@@ -1,5 +1,7 @@
 //! Exactly once over TCP: whatever happens to the connection, the monitor consumes every line once and in order.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -54,6 +56,7 @@ async fn start(monitor: Monitor) -> (SocketAddr, Shared) {
 }
 
 async fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
+    stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);
     let mut line = Vec::new();
     stream.read_until(b'\n', &mut line).await?;

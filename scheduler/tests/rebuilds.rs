@@ -1,5 +1,7 @@
 //! At a tick: wait for who is expected, build once, survive what fails.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! Ticks come once each: in time, after having been missed, and whatever the clock does.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use super::clock::Rendered;
 use super::values::{UNIT, Values};
 
 /// A literal's block: copied whole, advanced by what it holds. Longer literals are several pieces.
-const BLOCK: usize = 32;
+const BLOCK: usize = 48;
 /// Room for one line: a name of 128 escaped characters, all members and all unknown keys.
 const LINE: usize = 2048;
 
