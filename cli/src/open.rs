@@ -9,7 +9,7 @@ use schema::Metrics;
 use serde::{Deserialize, Serialize};
 use storage::layout::{self, DataFolder};
 use storage::{Clock, Created, Disk, FileStore, LocalDisk, Store, StoreError, WallClock, sealed};
-use views::Reader;
+use views::{BuildOptions, Reader};
 
 use crate::advice::Advice;
 use crate::config::Settings;
@@ -80,6 +80,18 @@ impl Place {
     pub(crate) fn reader(&self) -> Reader {
         let reader = Reader::new(Arc::clone(&self.store), self.metrics.clone());
         reader.with_folder(Arc::clone(&self.disk), self.folder.clone())
+    }
+
+    /// How batch views are built here.
+    pub(crate) fn build_options(&self, settings: &Settings, full: bool) -> BuildOptions {
+        BuildOptions {
+            metrics: self.metrics.clone(),
+            full,
+            memory: usize::try_from(settings.rebuild_memory.0).unwrap_or(usize::MAX),
+            scratch: self.data.clone(),
+            threads: 0,
+            progress: Arc::default(),
+        }
     }
 
     fn named(settings: &Settings) -> Result<Self> {

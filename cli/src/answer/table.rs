@@ -14,7 +14,7 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer, view: View, zone: Tz)
     let (from, to) = (clock(answer.from, zone), clock(answer.to, zone));
     writeln!(
         out,
-        "{from} to {to} ({zone}), every {}, {view:?} view; mean and peak of each: {}",
+        "{from} to {to} ({zone}), every {}, {view} view; mean and peak of each: {}",
         answer.every,
         units(&answer.metrics)
     )?;

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use views::{BuildOptions, Built};
-use views::{ViewError, rebuild};
+use views::{Built, ViewError, rebuild};
 
 use super::print;
 use crate::advice::Advice;
@@ -35,14 +34,7 @@ pub(super) async fn run(args: RebuildArgs, settings: Settings) -> Result<Outcome
 
 /// Builds once, showing how far it is.
 async fn build(place: &Place, settings: &Settings, full: bool) -> Result<Built, ViewError> {
-    let options = BuildOptions {
-        metrics: place.metrics.clone(),
-        full,
-        memory: usize::try_from(settings.rebuild_memory.0).unwrap_or(usize::MAX),
-        scratch: place.data.clone(),
-        threads: 0,
-        progress: Arc::default(),
-    };
+    let options = place.build_options(settings, full);
     let counters = Arc::clone(&options.progress);
     let mut shown = Progress::start("rebuild");
     let mut building = std::pin::pin!(rebuild(Arc::clone(&place.store), Arc::clone(&place.clock), options));

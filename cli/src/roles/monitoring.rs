@@ -142,10 +142,9 @@ impl Rotation {
         let rotate = |tick: Micros| {
             let (rotator, ticked) = (rotator.clone(), ticked.clone());
             async move {
-                match rotator.rotate(tick).await {
-                    Ok(cut) => tracing::info!(%tick, %cut, "rotated"),
-                    // It stops, or has failed and says so itself.
-                    Err(error) => return tracing::debug!(%error, "not rotated"),
+                // If it cannot, it stops or has failed, and says so itself.
+                if rotator.rotate(tick).await.is_err() {
+                    return;
                 }
                 ticked.send_replace(tick);
             }
@@ -169,9 +168,8 @@ async fn follow(
     loop {
         let tick = *ticks.borrow_and_update();
         let open = progress.borrow().generation;
-        // Before the first rotation there is no cut to wait for.
-        let closed = open.get().checked_sub(1);
-        let there = |now: &Uploaded| closed.is_none_or(|closed| now.cut.is_some_and(|cut| cut.get() >= closed));
+        // The first generation has none before it whose cut could be waited for.
+        let there = |now: &Uploaded| open.get() <= 1 || now.cut.is_some_and(|cut| cut.get() + 1 >= open.get());
         if uploaded.wait_for(there).await.is_err() {
             return;
         }

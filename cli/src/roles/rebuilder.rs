@@ -1,21 +1,22 @@
-//! What the scheduler does at a tick: build and publish, retire. In one process with a monitor it waits until that
-//! monitor's own cut is published, so that a tick is always rotate, then rebuild.
+//! What the scheduler does at a tick. In one process with a monitor it waits until that monitor's own cut is
+//! published, so that a tick is always rotate, then rebuild.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use async_trait::async_trait;
-use scheduler::{Event, Outcome, Schedule, Scheduler, SchedulerError, Ticks, Work};
+use scheduler::{Batch, Event, Outcome, Schedule, Scheduler, SchedulerError, Ticks, Work, last_built};
 use schema::Micros;
-use storage::layout;
+use storage::Clock;
 use tokio::sync::watch;
-use views::{BuildOptions, Built, Manifest, Retirer, ViewError, rebuild};
+use views::{Built, Retired};
 
 use crate::config::Settings;
 use crate::open::Place;
 
-/// A scheduler, ready to run; `own_cut` is the tick up to which the monitor in this process has published its cuts.
+/// A scheduler, ready to run; `own_cut` is the tick up to which the monitor in this process has published its cuts,
+/// `on_built` is told the number of each manifest that it publishes.
 ///
 /// # Errors
 /// A store that does not answer.
@@ -26,42 +27,47 @@ pub(super) async fn start(
     own_cut: Option<watch::Receiver<Micros>>,
     on_built: watch::Sender<u64>,
 ) -> Result<Scheduler<Rebuilder>> {
-    // A tick missed while nothing ran is made up for once, at the start; a new store has missed none.
-    let last = match Manifest::newest(&*place.store).await? {
-        Some(manifest) => Some(manifest.latest_tick),
-        None if place.store.list_folders(&layout::cuts()).await?.is_empty() => None,
-        None => Some(Micros::MIN),
-    };
-    let ticks = Ticks::new(schedule.clone(), &*place.clock, last);
-    let wait = settings.rebuild_wait.0;
-    let work = Rebuilder {
-        retirer: Retirer::new(i64::try_from(settings.views_grace.0.as_micros()).unwrap_or(i64::MAX)),
-        memory: usize::try_from(settings.rebuild_memory.0).unwrap_or(usize::MAX),
-        own_cut: own_cut.map(|published| OwnCut { published, schedule, wait }),
-        on_built,
-        place: place.clone(),
-    };
     let (store, clock) = (Arc::clone(&place.store), Arc::clone(&place.clock));
+    // A tick missed while nothing ran is made up for once, at the start.
+    let last = last_built(&*store).await?;
+    let ticks = Ticks::new(schedule.clone(), &*clock, Some(last));
+    let wait = settings.rebuild_wait.0;
+    let grace = i64::try_from(settings.views_grace.0.as_micros()).unwrap_or(i64::MAX);
+    let work = Rebuilder {
+        batch: Batch::new(Arc::clone(&store), Arc::clone(&clock), place.build_options(settings, false), grace),
+        own_cut: own_cut.map(|published| OwnCut { published, schedule, clock: Arc::clone(&clock), wait }),
+        on_built,
+    };
     Ok(Scheduler { store, clock, ticks, wait, work, on_event: Box::new(log_event) })
 }
 
-/// Builds the batch views of one place.
+/// Builds the batch views after the own cut.
 pub(super) struct Rebuilder {
-    place: Place,
-    retirer: Retirer,
-    memory: usize,
+    batch: Batch,
     own_cut: Option<OwnCut>,
-    /// The newest manifest's number, for whoever shows progress.
     on_built: watch::Sender<u64>,
 }
 
-/// The monitor in this process.
+/// The cuts of the monitor in this process.
 struct OwnCut {
-    /// The tick of its newest published cut.
+    /// The tick up to which they are published.
     published: watch::Receiver<Micros>,
     schedule: Schedule,
-    /// How long it is waited for.
+    clock: Arc<dyn Clock>,
+    /// How long the next is waited for.
     wait: Duration,
+}
+
+impl OwnCut {
+    /// Waits for the cut of the tick that is due. Late or gone, its messages stay in their realtime views until the
+    /// next build.
+    async fn arrived(&mut self) {
+        let Some(tick) = self.schedule.previous(self.clock.now()) else { return };
+        let there = self.published.wait_for(|published| *published >= tick);
+        if tokio::time::timeout(self.wait, there).await.is_err() {
+            tracing::warn!(%tick, "building without the cut of the monitor in this process");
+        }
+    }
 }
 
 #[async_trait]
@@ -69,34 +75,18 @@ impl Work for Rebuilder {
     type Built = Built;
 
     async fn rebuild(&mut self) -> Result<Outcome<Built>, SchedulerError> {
-        if let Some(own) = &mut self.own_cut
-            && let Some(tick) = own.schedule.previous(self.place.clock.now())
-        {
-            // Late or gone, its messages stay in their realtime views until the next build.
-            let _ = tokio::time::timeout(own.wait, own.published.wait_for(|published| *published >= tick)).await;
+        if let Some(own) = &mut self.own_cut {
+            own.arrived().await;
         }
-        let options = BuildOptions {
-            metrics: self.place.metrics.clone(),
-            full: false,
-            memory: self.memory,
-            scratch: self.place.data.clone(),
-            threads: 0,
-            progress: Arc::default(),
-        };
-        match rebuild(Arc::clone(&self.place.store), Arc::clone(&self.place.clock), options).await {
-            Ok(built) => {
-                let number = built.manifest.as_ref().map_or(0, |manifest| manifest.number);
-                self.on_built.send_replace(number);
-                Ok(if built.published { Outcome::Published(built) } else { Outcome::Unchanged })
-            }
-            Err(ViewError::Overtaken { .. }) => Ok(Outcome::Overtaken),
-            Err(error) => Err(error.into()),
+        let outcome = self.batch.rebuild().await?;
+        if let Outcome::Published(Built { manifest: Some(manifest), .. }) = &outcome {
+            self.on_built.send_replace(manifest.number);
         }
+        Ok(outcome)
     }
 
-    async fn retire(&mut self) -> Result<u64, SchedulerError> {
-        let retired = self.retirer.run(&*self.place.store, self.place.clock.now()).await?;
-        Ok((retired.files + retired.manifests) as u64)
+    async fn retire(&mut self) -> Result<Retired, SchedulerError> {
+        self.batch.retire().await
     }
 }
 
@@ -114,7 +104,7 @@ fn log_event(event: &Event<'_, Built>) {
             tracing::info!(%tick, overtaken, ?took, "nothing rebuilt");
         }
         Event::Failed { error } => tracing::error!(%error, "rebuild failed, trying again"),
-        Event::Retired { files } => tracing::debug!(files, "retired"),
+        Event::Retired { retired } => tracing::debug!(?retired, "retired"),
         _ => {}
     }
 }
