@@ -143,6 +143,9 @@ impl Found {
             return Ok(Some(Vec::new()));
         };
         let path = folder.log_file(record.date, &self.state.id, record.seq);
+        if disk.length(&path)?.is_none() {
+            return Err(LogError::corrupt(&path, "it is missing, the journal has records of it"));
+        }
         let (_, bytes) = read_range(disk, &path, record.from..record.to)?;
         if crc32c::crc32c(&bytes) == record.log_crc32c && bytes.len() as u64 == record.to - record.from {
             return Ok(Some(bytes));
@@ -176,15 +179,16 @@ impl Found {
         log_bytes: &[u8],
         strays: &[Stray],
     ) -> Result<JournalFile, LogError> {
-        for stray in strays {
-            stray.cut(disk)?;
-        }
+        // The journal first: log bytes are never gone while a record speaks of them.
         if self.last.is_none() {
             // Only an opening's name can be unsynced then, and only a new name is surely durable.
             publish_replacing(disk, &self.path, &self.opening)?;
         }
         let mut journal = JournalFile::open(disk, &self.path, self.state.mark().journal_offset)?;
         journal.cut_tail()?;
+        for stray in strays {
+            stray.cut(disk)?;
+        }
         if let Some(record) = &self.last {
             let frame = record.encode();
             let frame = frame.ok_or_else(|| LogError::corrupt(&self.path, "a record is too long"))?;

@@ -111,3 +111,72 @@ impl Opening {
         Ok(opening)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use schema::{Date, Reject};
+
+    use super::super::Record;
+    use super::super::frame::Header;
+    use super::*;
+    use crate::batch::Batch;
+
+    fn body(frame: &[u8]) -> &[u8] {
+        &frame[Header::parse(frame).unwrap().check(frame).unwrap()]
+    }
+
+    fn opening() -> Opening {
+        let position = Position::new(3, 99);
+        let date = Date::new(20_000).unwrap();
+        let (least, greatest) = (Micros::MIN, Micros::MAX);
+        let file = FileSummary { seq: 3, date, length: 99, crc32c: 0xdead_beef, messages: 2, least, greatest };
+        let generation = Generation::new(8);
+        let (journal_offset, commit, queue_len, messages) = (400, 17, 80, 1000);
+        let last = JournalMark { generation, position, date, journal_offset, commit, queue_len, messages };
+        Opening {
+            id: MonitorId::new("web-1").unwrap(),
+            incarnation: Incarnation::new(u64::MAX),
+            generation: Generation::new(9),
+            seq: 4,
+            tick: Micros::MAX,
+            commit: 17,
+            messages: 1000,
+            queue_len: 31,
+            rejected: [(Reject::EmptyLine, 4), (Reject::InvalidJson, 5)].into_iter().collect(),
+            clients: [(ClientId::new("é").unwrap(), ClientCount { consumed: 9, rejected: 1 })].into(),
+            services: [ServiceName::new("a,b").unwrap()].into(),
+            before: Some(Closed { start: Position::new(2, 0), tick: Micros::MIN, last, files: vec![file; 2] }),
+        }
+    }
+
+    #[test]
+    fn an_opening_survives_its_bytes() {
+        for opening in [opening(), Opening { before: None, ..opening() }] {
+            assert_eq!(Opening::decode(body(&opening.encode().unwrap())).unwrap(), opening);
+        }
+    }
+
+    #[test]
+    fn a_record_survives_its_bytes() {
+        let mut batch = Batch { log: b"{}\n".to_vec(), queue: b"a\n".to_vec(), messages: 1, ..Batch::new() };
+        (batch.least, batch.greatest) = (Micros::MIN, Micros::MAX);
+        batch.rejected.add(Reject::TooManyServices);
+        batch.clients.extend(opening().clients);
+        batch.services.extend(opening().services);
+        let date = Date::new(20_000).unwrap();
+        let record = Record::of(&batch, 5, Position::new(1, 7), date, 30);
+        assert_eq!(Record::decode(body(&record.encode().unwrap())).unwrap(), record);
+        assert_eq!((record.start(), record.end()), (Position::new(1, 7), Position::new(1, 10)));
+        assert_eq!(record.queue_len, 32);
+    }
+
+    #[test]
+    fn a_body_that_is_cut_or_goes_on_is_refused() {
+        let frame = opening().encode().unwrap();
+        let body = body(&frame);
+        for length in 0..body.len() {
+            assert!(Opening::decode(&body[..length]).is_err(), "{length}");
+        }
+        assert!(Opening::decode(&[body, &[0]].concat()).is_err());
+    }
+}

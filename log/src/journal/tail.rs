@@ -68,3 +68,86 @@ pub(crate) fn could_be_torn(bytes: &[u8], offset: u64) -> bool {
     }
     bytes.first() == Some(&0) || bytes.last() == Some(&0)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ops::Range;
+
+    use proptest::prelude::*;
+
+    use super::frame::Kind;
+    use super::*;
+
+    fn frame_of(body: &[u8]) -> Vec<u8> {
+        frame::frame(Kind::Commit, body).unwrap()
+    }
+
+    /// A body as ours are: never 512 zeros in a row.
+    fn bodies() -> impl Strategy<Value = Vec<u8>> {
+        prop::collection::vec(prop_oneof![3 => any::<u8>(), 1 => Just(0)], 0..3000)
+    }
+
+    fn sectors(frame: &[u8], offset: u64) -> Vec<Range<usize>> {
+        let starts = (0..frame.len()).filter(|at| *at == 0 || (offset + *at as u64).is_multiple_of(SECTOR));
+        let starts: Vec<_> = starts.chain([frame.len()]).collect();
+        starts.windows(2).map(|pair| pair[0]..pair[1]).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_whole_frame_is_found_again(body in bodies()) {
+            let frame = frame_of(&body);
+            let header = Header::parse(&frame).unwrap();
+            prop_assert_eq!(&frame[header.check(&frame).unwrap()], &body[..]);
+            prop_assert_eq!(frame.len() % ALIGN, 0);
+        }
+
+        #[test]
+        fn what_an_interrupted_write_leaves_is_torn(
+            body in bodies(), place in 0..64_u64, cut: prop::sample::Index, kept in any::<u64>(), how in 0..3,
+        ) {
+            let offset = place * ALIGN as u64;
+            let mut tail = frame_of(&body);
+            let cut = cut.index(tail.len());
+            match how {
+                0 => tail[cut..].fill(0),
+                1 => tail[..cut].fill(0),
+                _ => {
+                    for (index, sector) in sectors(&tail, offset).into_iter().enumerate() {
+                        if kept >> (index % 64) & 1 == 0 {
+                            tail[sector].fill(0);
+                        }
+                    }
+                }
+            }
+            tail.extend([0; 100]);
+            prop_assert!(frame::begins_whole(&tail) || judge(&tail, offset).is_ok());
+        }
+
+        #[test]
+        fn a_frame_of_which_one_byte_changed_is_whole_or_refused(
+            body in bodies(), place in 0..64_u64, at: prop::sample::Index, byte: u8,
+        ) {
+            let mut tail = frame_of(&body);
+            let at = at.index(tail.len());
+            tail[at] = byte;
+            tail.extend([0; 100]);
+            prop_assert!(frame::begins_whole(&tail) || judge(&tail, place * ALIGN as u64).is_err());
+        }
+
+        #[test]
+        fn a_good_frame_behind_a_bad_one_is_refused(first in bodies(), second in bodies(), lost in 0..3_usize) {
+            let mut tail = frame_of(&first);
+            let bad = tail.len().div_ceil(lost + 1);
+            tail[..bad].fill(0);
+            tail.extend(frame_of(&second));
+            prop_assert!(judge(&tail, 0).is_err());
+        }
+    }
+
+    #[test]
+    fn reserved_zeros_are_the_end() {
+        assert_eq!(judge(&[0; 4096], 16), Ok(Tail::Empty));
+        assert_eq!(judge(&[], 16), Ok(Tail::Empty));
+    }
+}
