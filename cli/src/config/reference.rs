@@ -29,10 +29,10 @@ pub(crate) fn show(config: &Config) -> String {
 pub(crate) fn markdown() -> String {
     let mut out = format!(
         "# Configuration\n\n\
-         A value comes from its flag, else its environment variable, else the file (`--config FILE`, else\n\
-         `HOURGLASS_CONFIG`, else `./{}`, else `{}`), else the default. A key or value that is not\n\
-         allowed is refused at start. `hourglass config show` prints every effective value and where it came\n\
-         from. This page is written by `hourglass config reference`.\n\n\
+         A value comes from its flag, else its environment variable, else the file, else the default. The file is\n\
+         `--config FILE`, else `HOURGLASS_CONFIG`, else `./{}`, else `{}`. A key or value\n\
+         that is not allowed is refused at start. `hourglass config show` prints every effective value and where it\n\
+         came from. This page is written by `hourglass config reference`.\n\n\
          | key, flag, variable | default | allowed | what it is |\n|---|---|---|---|\n",
         PLACES[0], PLACES[1]
     );

@@ -20,6 +20,8 @@ const VERSION: &str = if env!("HOURGLASS_COMMIT").is_empty() {
     concat!(env!("CARGO_PKG_VERSION"), " (", env!("HOURGLASS_COMMIT"), ")")
 };
 
+const EVERYWHERE: &str = "With every command";
+
 /// A store for service-health metrics that answers exactly: every message it acknowledged, once.
 #[derive(Debug, Parser)]
 #[command(
@@ -27,21 +29,20 @@ const VERSION: &str = if env!("HOURGLASS_COMMIT").is_empty() {
     version = VERSION,
     subcommand_required = true,
     arg_required_else_help = true,
-    propagate_version = true,
     after_help = "Start with `hourglass demo`. Exit codes: 0 fine; 1 a difference found or unhealthy; 2 wrong use or failure."
 )]
 pub(crate) struct Cli {
     /// Configuration file [default: ./hourglass.toml, else /etc/hourglass/hourglass.toml; env: HOURGLASS_CONFIG].
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERYWHERE)]
     pub(crate) config: Option<PathBuf>,
     /// Log more; twice for everything.
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = EVERYWHERE)]
     pub(crate) verbose: u8,
     /// Log errors only, show no progress.
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = EVERYWHERE)]
     pub(crate) quiet: bool,
     /// How the log on stderr is written.
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT", help_heading = EVERYWHERE)]
     pub(crate) log_format: LogFormat,
     /// What to do.
     #[command(subcommand)]
@@ -199,14 +200,14 @@ pub(crate) struct ImportArgs {
     pub(crate) undo: Option<String>,
 }
 
-/// A half-open range of time and the services in it. T is RFC 3339, YYYY-MM-DD, YYYY-MM-DDTHH:MM, `now`, or
-/// relative to now as in -90m (s, m, h, d, w).
+/// A half-open range of time and the services in it.
 #[derive(Debug, Args)]
 pub(crate) struct RangeArgs {
-    /// From this time, floored to the minute.
+    /// From this time, floored to the minute: RFC 3339, YYYY-MM-DD, YYYY-MM-DDTHH:MM, now, or relative as in -90m
+    /// (units s, m, h, d, w) [default: query -1h, others the beginning].
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     pub(crate) from: Option<Moment>,
-    /// Up to before this time, raised to the minute.
+    /// Until this time, itself not included, raised to the minute [default: query now, others the end].
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     pub(crate) to: Option<Moment>,
     /// Only this service; may be repeated [default: all].
@@ -219,7 +220,7 @@ pub(crate) struct RangeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct QueryArgs {
-    /// T is RFC 3339, YYYY-MM-DD, YYYY-MM-DDTHH:MM, `now` or relative as in -90m [default: --from -1h --to now].
+    /// What is asked for.
     #[command(flatten)]
     pub(crate) range: RangeArgs,
     /// Length of a row; rows are aligned to UTC.
@@ -250,7 +251,7 @@ pub(crate) enum Format {
 
 #[derive(Debug, Args)]
 pub(crate) struct CatArgs {
-    /// T as in `hourglass query --help` [default: everything].
+    /// What is asked for.
     #[command(flatten)]
     pub(crate) range: RangeArgs,
     /// The rejected lines that were kept, with reason, peer and time, instead.
@@ -294,7 +295,7 @@ pub(crate) struct RebuildArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// T as in `hourglass query --help` [default: everything].
+    /// What is asked for.
     #[command(flatten)]
     pub(crate) range: RangeArgs,
 }

@@ -112,13 +112,15 @@ async fn feed_and_watch(
 
 /// Prints the answer, verifies it, and says so in one line.
 async fn answer_and_verify(place: &Place, seconds: u64) -> Result<Outcome> {
-    let everything = Query {
-        from: place.clock.now().saturating_add(-micros(Duration::from_secs(seconds) * FASTER)),
+    let now = place.clock.now();
+    let film = Query {
+        from: now.saturating_add(-micros(Duration::from_secs(seconds) * FASTER)),
+        to: now,
         every: Every::Hour,
         view: View::Merged,
         ..Query::everything()
     };
-    let answered = views::query(&place.reader(), &everything).await?;
+    let answered = views::query(&place.reader(), &film).await?;
     let mut out = Stdout::new();
     answer::write(&mut out, &answered, View::Merged, Format::Table, chrono_tz::Tz::UTC)?;
     std::io::Write::write_all(&mut out, b"\n")?;

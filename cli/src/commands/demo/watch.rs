@@ -92,10 +92,13 @@ impl Watch {
     fn words(&self) -> String {
         let generation = self.monitor.progress.borrow().generation;
         format!(
-            "{} messages durable, {}/s, generation {generation}, {} rebuilds, realtime view {}",
+            "{} messages durable, {}/s; generation {generation}, {}; realtime view {}",
             grouped(self.durable()),
             grouped(self.rate as u64),
-            self.rebuilt(),
+            match self.rebuilt() {
+                1 => "1 rebuild".to_owned(),
+                more => format!("{more} rebuilds"),
+            },
             self.freshness(),
         )
     }
