@@ -8,6 +8,7 @@
 //! acks and reading until there is room again, and costs nothing; any other
 //! failed write ends the process into recovery.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use log::{Batch, CommitError, Writer};
 use schema::{Date, Generation, Micros, Position, Rejects};
 use storage::layout::DataFolder;
 use storage::{Clock, Disk};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::buffer::{Buffer, Filling, Rotation, Work};
 use crate::error::MonitorError;
@@ -60,8 +61,19 @@ pub(crate) struct Committer {
 }
 
 impl Committer {
+    /// Starts the thread. The receiver is told how it ended.
+    pub(crate) fn spawn(self) -> io::Result<oneshot::Receiver<Result<(), MonitorError>>> {
+        let (ended, end) = oneshot::channel();
+        let run = move || {
+            // Nobody listens when the whole runtime is gone.
+            let _ = ended.send(self.run());
+        };
+        std::thread::Builder::new().name("committer".to_owned()).spawn(run)?;
+        Ok(end)
+    }
+
     /// Works until the buffer is closed and empty.
-    pub(crate) fn run(mut self) -> Result<(), MonitorError> {
+    fn run(mut self) -> Result<(), MonitorError> {
         let mut buffer = Filling::default();
         loop {
             match self.buffer.next(&mut buffer) {
@@ -111,7 +123,7 @@ impl Committer {
         let free = self.disk.free_space(self.folder.path()).map_err(CommitError::Io)?;
         if free < self.reserve {
             let problem = format!("{free} bytes are free, disk.reserve is {}", self.reserve);
-            return Err(CommitError::Full(std::io::Error::new(std::io::ErrorKind::StorageFull, problem)));
+            return Err(CommitError::Full(io::Error::new(io::ErrorKind::StorageFull, problem)));
         }
         self.writer.commit(batch, today)
     }

@@ -45,6 +45,9 @@ pub enum MonitorError {
     /// The monitor has stopped, so it cannot do that any more.
     #[error("the monitor has stopped")]
     Stopped,
+    /// The thread that writes the log panicked.
+    #[error("the committer panicked; start again to recover")]
+    Panicked,
     /// A task ended as it never should.
     #[error("{task} failed: {source}")]
     Task {

@@ -293,7 +293,7 @@ impl Started {
             realtime_rows: options.realtime_rows,
         };
 
-        let mut committer = tokio::task::spawn_blocking(move || committer.run());
+        let mut committer = committer.spawn()?;
         let reporter = tokio::spawn(reporter.run(stopped.clone()));
         let upkeep = tokio::spawn(upkeep.run(committed.clone()));
         let listening = tokio::spawn(listen(listener, ingest, connections.clone()));
@@ -319,7 +319,8 @@ impl Started {
         stopped.cancel();
         let reporter = reporter.await;
         let task = |task| move |source| MonitorError::Task { task, source };
-        ended.map_err(task("committer"))??;
+        // A thread that gives no answer has panicked.
+        ended.unwrap_or(Err(MonitorError::Panicked))?;
         listening.map_err(task("listener"))?;
         upkeep.map_err(task("upkeep"))?;
         reporter.map_err(task("status"))

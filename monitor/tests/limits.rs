@@ -1,0 +1,131 @@
+//! What one peer does or does not do costs the others nothing.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod support;
+
+use std::time::Duration;
+
+use schema::{Reject, ServerFrame};
+use support::{Bed, Client, lines, message, soon, until};
+use tokio::io::AsyncWriteExt;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beyond_the_limit_a_connection_is_refused_in_one_line_and_the_others_go_on() {
+    let mut bed = Bed::local();
+    bed.options.listen_connections = 3;
+    let running = bed.start().await;
+    let mut inside = Vec::new();
+    for id in ["a", "b", "c"] {
+        let mut client = running.client().await;
+        client.hello(id).await;
+        inside.push(client);
+    }
+    for _ in 0..50 {
+        let refusal = running.client().await.rest().await;
+        let frame = ServerFrame::parse(&refusal).unwrap();
+        assert!(matches!(frame, ServerFrame::Error(reason) if reason.contains("listen.connections is 3")));
+    }
+    for client in &mut inside {
+        client.send(lines("a", 0..10)).await;
+        client.acked(10).await;
+    }
+    drop(inside.pop());
+    until("the place to be free again", || bed.status().is_some_and(|status| status.connections == 2)).await;
+    running.client().await.hello("d").await;
+    running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_never_reads_its_answers_stalls_only_itself() {
+    let mut bed = Bed::local();
+    bed.options.listen_bytes = 1 << 20;
+    let running = bed.start().await;
+    let mut deaf = running.client().await;
+    deaf.say_hello("deaf").await;
+    // Every line is reported, so its answers outgrow what it sends.
+    let flood = tokio::spawn(async move {
+        let bad = "x\n".repeat(1 << 19);
+        while deaf.writer.write_all(bad.as_bytes()).await.is_ok() {}
+    });
+    running.rejected(1 << 16).await;
+    let mut client = running.client().await;
+    client.hello("c").await;
+    for n in 0..50 {
+        client.send(lines("a", n..n + 1)).await;
+        client.acked(n + 1).await;
+    }
+    let held = bed.status().map_or(0, |status| status.held_bytes);
+    assert!(held <= 1 << 20);
+    flood.abort();
+    running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn partial_lines_stay_within_their_budget_and_others_are_served() {
+    let mut bed = Bed::local();
+    bed.options.listen_bytes = 256 << 10;
+    let running = bed.start().await;
+    let mut hoarders = Vec::new();
+    for _ in 0..64 {
+        let mut client = running.client().await;
+        client.send(format!("{{\"pad\":\"{}", "p".repeat(30_000))).await;
+        hoarders.push(client);
+    }
+    let mut client = running.client().await;
+    client.hello("c").await;
+    for n in 0..100 {
+        client.send(lines("a", n..n + 1)).await;
+        client.acked(n + 1).await;
+    }
+    assert!(bed.status().is_none_or(|status| status.held_bytes <= 256 << 10));
+
+    // When they finish, or leave, all they sent is judged.
+    for mut client in hoarders {
+        client.send("\"}\n").await;
+    }
+    running.rejected(64).await;
+    assert_eq!(running.monitor.progress().borrow().rejected.get(Reject::MissingField), 64);
+    until("their bytes to be free", || bed.status().is_some_and(|status| status.held_bytes == 0)).await;
+    running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_connection_is_left_alone_and_ends_with_the_drain() {
+    let bed = Bed::local();
+    let running = bed.start().await;
+    let silent: Vec<Client> = vec![running.client().await, running.client().await];
+    let mut slow = running.client().await;
+    for byte in (message("a", 1) + "\n").bytes() {
+        slow.send([byte]).await;
+    }
+    running.durable(1).await;
+    running.stop().await.unwrap();
+    for client in silent {
+        assert!(client.rest().await.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_monitors_do_not_share_a_data_folder() {
+    let bed = Bed::local();
+    let running = bed.start().await;
+    let second = bed.try_start().await.map(|_| ()).unwrap_err();
+    assert!(second.to_string().contains("another monitor is running"), "{second}");
+    running.stop().await.unwrap();
+    let again = bed.start().await;
+    again.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lone_message_waits_for_company_no_longer_than_the_linger() {
+    let mut bed = Bed::local();
+    bed.options.buffer_messages = 1_000_000;
+    bed.options.buffer_linger = Duration::from_millis(5);
+    let running = bed.start().await;
+    let mut client = running.client().await;
+    client.hello("c").await;
+    client.send(lines("a", 0..1)).await;
+    soon("the ack", client.acked(1)).await;
+    running.stop().await.unwrap();
+}
