@@ -185,33 +185,34 @@ impl Lane {
         })
     }
 
+    /// Sends until it is enough or `token` ends it, between two batches, so that no line is cut.
     async fn run(mut self, token: CancellationToken) -> Result<(u64, crate::SessionReport), ClientError> {
-        let sending = async {
-            while self.generator.remaining() > 0 && self.end.is_none_or(|end| Instant::now() < end) {
-                self.step().await?;
+        let in_time = |end: Instant| Instant::now() < end;
+        while !token.is_cancelled() && self.generator.remaining() > 0 && self.end.is_none_or(in_time) {
+            match self.pace.due(Instant::now()).saturating_sub(self.sent) {
+                0 => tokio::select! {
+                    () = token.cancelled() => {}
+                    waited = self.wait() => waited?,
+                },
+                behind => self.send(behind.min(BATCH)).await?,
             }
-            Ok(())
-        };
-        tokio::select! {
-            sent = sending => sent?,
-            () = token.cancelled() => {}
         }
         let session = self.sink.finish().await?;
         Ok((self.sent, session))
     }
 
-    /// Sends what is due, or waits until something is.
-    async fn step(&mut self) -> Result<(), ClientError> {
-        let now = Instant::now();
-        let behind = self.pace.due(now).saturating_sub(self.sent);
-        if behind == 0 {
-            return self.sink.wait(self.pace.when(self.sent).max(now + BEAT)).await;
-        }
-        let due = if behind == u64::MAX - self.sent { now } else { self.pace.when(self.sent) };
+    /// Waits until more is due.
+    async fn wait(&mut self) -> Result<(), ClientError> {
+        let next = self.pace.when(self.sent).max(Instant::now() + BEAT);
+        self.sink.wait(next).await
+    }
+
+    async fn send(&mut self, count: u64) -> Result<(), ClientError> {
+        let due = if self.pace.is_limited() { self.pace.when(self.sent) } else { Instant::now() };
         let mut lines = self.sink.buffer();
-        let count = self.generator.fill_at(&mut lines, behind.min(BATCH), (self.now)());
-        self.sent += count;
+        let count = self.generator.fill_at(&mut lines, count, (self.now)());
         self.sink.send(lines, due).await?;
+        self.sent += count;
         self.progress.add_sent(count);
         Ok(())
     }

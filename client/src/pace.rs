@@ -23,6 +23,11 @@ impl Pace {
         Self { start, rate, connection, connections }
     }
 
+    /// Whether there is a rate.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.rate.is_some()
+    }
+
     /// How many messages this connection should have sent at `now`; without a rate, any number.
     pub(crate) fn due(&self, now: Instant) -> u64 {
         let Some(rate) = self.rate else { return u64::MAX };

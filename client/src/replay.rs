@@ -92,10 +92,7 @@ pub async fn replay(options: ReplayOptions, token: CancellationToken) -> Result<
     let start = Instant::now();
     let timing = options.speed.map(|speed| Timing::new(speed, start, &options.metrics));
     let mut playback = Playback { sink, timing, skip: skipped, sent: 0, progress: options.progress };
-    tokio::select! {
-        sent = playback.play(options.paths) => sent?,
-        () = token.cancelled() => {}
-    }
+    playback.play(options.paths, &token).await?;
     if playback.skip > 0 && !token.is_cancelled() {
         return Err(ClientError::InputsTooShort { lines: skipped - playback.skip, resume: skipped });
     }
@@ -125,16 +122,20 @@ struct Playback {
 }
 
 impl Playback {
-    async fn play(&mut self, paths: Vec<PathBuf>) -> Result<(), ClientError> {
+    /// Sends all inputs, or until `token` ends it, between two lines.
+    async fn play(&mut self, paths: Vec<PathBuf>, token: &CancellationToken) -> Result<(), ClientError> {
         let mut before = 0;
         for path in paths {
             let mut input = blocking(move || Input::open(&path)).await?;
             loop {
-                let (chunk, rest) = blocking(move || (input.next(), input)).await;
+                let (chunk, rest) = tokio::select! {
+                    () = token.cancelled() => return Ok(()),
+                    read = blocking(move || (input.next(), input)) => read,
+                };
                 input = rest;
                 self.progress.set_bytes(before + input.position());
                 let Some(chunk) = chunk else { break };
-                self.send(chunk?).await?;
+                self.send(chunk?, token).await?;
             }
             before += input.position();
         }
@@ -142,7 +143,7 @@ impl Playback {
     }
 
     /// Sends a chunk of whole lines, each when it is due.
-    async fn send(&mut self, mut chunk: Vec<u8>) -> Result<(), ClientError> {
+    async fn send(&mut self, mut chunk: Vec<u8>, token: &CancellationToken) -> Result<(), ClientError> {
         let skipped = skip_lines(&chunk, &mut self.skip);
         chunk.drain(..skipped);
         if self.timing.is_none() {
@@ -153,7 +154,10 @@ impl Playback {
             && !rest.is_empty()
         {
             let (due, length) = timing.next(rest, Instant::now());
-            self.sink.wait(due).await?;
+            tokio::select! {
+                () = token.cancelled() => return Ok(()),
+                waited = self.sink.wait(due) => waited?,
+            }
             let mut lines = self.sink.buffer();
             lines.extend_from_slice(&rest[..length]);
             rest = &rest[length..];
