@@ -2,38 +2,49 @@
 //!
 //! No binary fraction is ever involved. Exponents of any size are read: `1e-400` is a valid 0, `1e400` out of range.
 
-use crate::{Micros, Millionths};
+use crate::{Micros, Millionths, swar};
 
 /// A number token. Its first byte was `-` or a digit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Number {
     pub(crate) start: usize,
     pub(crate) end: usize,
-    /// Neither a fraction nor an exponent.
-    pub(crate) integer: bool,
+}
+
+impl Number {
+    /// Whether it has neither a fraction nor an exponent.
+    pub(crate) fn is_integer(self, bytes: &[u8]) -> bool {
+        !bytes[self.start..self.end].iter().any(|byte| matches!(byte, b'.' | b'e' | b'E'))
+    }
 }
 
 /// The number token that starts at `at`, by JSON's grammar. What follows it is not looked at.
 ///
 /// # Errors
 /// Where the grammar breaks: at the end of `bytes`, more bytes might mend it.
+#[inline]
 pub(crate) fn scan_token(bytes: &[u8], at: usize) -> Result<Number, usize> {
+    match plain(bytes, at) {
+        Some((_, end)) => Ok(Number { start: at, end }),
+        None => scan_any_token(bytes, at),
+    }
+}
+
+/// [`scan_token`] for numbers of any form.
+fn scan_any_token(bytes: &[u8], at: usize) -> Result<Number, usize> {
     let mut end = at + usize::from(bytes.get(at) == Some(&b'-'));
     end = match bytes.get(end) {
         Some(b'0') => end + 1,
         _ => digits(bytes, end)?,
     };
-    let mut integer = true;
     if bytes.get(end) == Some(&b'.') {
-        integer = false;
         end = digits(bytes, end + 1)?;
     }
     if let Some(b'e' | b'E') = bytes.get(end) {
-        integer = false;
         let sign = matches!(bytes.get(end + 1), Some(b'+' | b'-'));
         end = digits(bytes, end + 1 + usize::from(sign))?;
     }
-    Ok(Number { start: at, end, integer })
+    Ok(Number { start: at, end })
 }
 
 /// [`scan_token`], where it does not matter why there is none.
@@ -48,15 +59,53 @@ fn digits(bytes: &[u8], at: usize) -> Result<usize, usize> {
     if length == 0 { Err(at.min(bytes.len())) } else { Ok(at + length) }
 }
 
+/// A number of at most 12 digits before the point, six behind it and no exponent, in millionths (which may be out of
+/// range), and its end; `None` if what starts at `at` is none such.
+#[inline]
+pub(crate) fn plain(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
+    let (millionths, end) = match swar::short_decimal(bytes, at) {
+        Some((millionths, length)) => (millionths, at + length),
+        None => {
+            let negative = bytes.get(at) == Some(&b'-');
+            let (millionths, length) = swar::decimal(bytes, at + usize::from(negative))?;
+            (if negative { -millionths } else { millionths }, at + usize::from(negative) + length)
+        }
+    };
+    // Digits and points that follow are not JSON, or make it another number.
+    (!matches!(bytes.get(end), Some(b'0'..=b'9' | b'.' | b'e' | b'E'))).then_some((millionths, end))
+}
+
 /// The number in millionths, rounded half to even; `None` from a magnitude of 10^12 on.
+#[inline]
 pub(crate) fn millionths(bytes: &[u8], number: Number) -> Option<Millionths> {
+    match plain(bytes, number.start) {
+        Some((millionths, _)) => Millionths::new(millionths),
+        None => any_millionths(bytes, number),
+    }
+}
+
+/// [`millionths`] of numbers of any form.
+fn any_millionths(bytes: &[u8], number: Number) -> Option<Millionths> {
     let magnitude = i64::try_from(Scaled::of(bytes, number, 6)?.half_even()).ok()?;
     Millionths::new(if bytes[number.start] == b'-' { -magnitude } else { magnitude })
 }
 
 /// The number as a time: seconds below 10^11, milliseconds below 10^14, microseconds below 10^17, else nanoseconds;
 /// rounded down. `None` if it is negative or past 9999.
+#[inline]
 pub(crate) fn micros(bytes: &[u8], number: Number) -> Option<Micros> {
+    match swar::integer(bytes, number.start) {
+        Some((whole, length)) if number.start + length == number.end => micros_of_whole(whole),
+        Some((..100_000_000_000, _)) => match plain(bytes, number.start) {
+            Some((micros, _)) => Micros::new(micros),
+            None => any_micros(bytes, number),
+        },
+        _ => any_micros(bytes, number),
+    }
+}
+
+/// [`micros`] of numbers of any form.
+fn any_micros(bytes: &[u8], number: Number) -> Option<Micros> {
     let token = &bytes[number.start..number.end];
     if token[0] == b'-' && !is_zero(token) {
         return None;

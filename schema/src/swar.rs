@@ -33,18 +33,41 @@ fn load_tail(bytes: &[u8], at: usize) -> u128 {
     u128::from_le_bytes(padded)
 }
 
+/// Sixteen bytes with ASCII's capitals made small.
+#[inline]
+pub(crate) fn lower(bytes: u128) -> u128 {
+    const ONES: u128 = u128::from_ne_bytes([1; 16]);
+    const HIGHS: u128 = ONES << 7;
+    // Without their high bits no addition carries into the next byte.
+    let low = bytes & !HIGHS;
+    let (from_a, past_z) = (low + ONES * (0x80 - b'A' as u128), low + ONES * (0x7f - b'Z' as u128));
+    bytes | ((from_a & !past_z & !bytes & HIGHS) >> 2)
+}
+
+/// The first sixteen of these bytes, zeros behind them.
+#[inline]
+pub(crate) fn padded(bytes: &[u8], start: usize, length: usize) -> u128 {
+    match length {
+        0 => 0,
+        1..16 => load16(bytes, start) & (u128::MAX >> (8 * (16 - length))),
+        _ => load16(bytes, start),
+    }
+}
+
 /// Where the run of plain text that starts at `at` ends: at the first byte that is a quote, a backslash, a control
 /// character, DEL or not ASCII, or at the end of the bytes.
 #[inline]
 pub(crate) fn plain_text_end(bytes: &[u8], at: usize) -> usize {
     let mut at = at;
     loop {
-        let word = load8(bytes, at);
-        let special = below_space(word) | equal(word, b'"') | equal(word, b'\\') | del_or_above(word);
-        if special != 0 {
-            return (at + lowest(special)).min(bytes.len());
+        // Two words at once: names end in the first or the second, and no branch could foresee in which.
+        let words = load16(bytes, at);
+        let (first, second) = (special(words as u64), special((words >> 64) as u64));
+        if first | second != 0 {
+            let offset = if first == 0 { 8 + lowest(second) } else { lowest(first) };
+            return (at + offset).min(bytes.len());
         }
-        at += 8;
+        at += 16;
     }
 }
 
@@ -57,21 +80,21 @@ pub(crate) fn integer(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
     if first == 0 || (first > 1 && word & 0xff == 0) {
         return None;
     }
-    let mut value = decimal(word, first);
+    let mut sum = value(word, first);
     if first < 8 {
-        return Some((value, first));
+        return Some((sum, first));
     }
     let mut length = 8;
     for _ in 0..2 {
         let word = load8(bytes, at + length) ^ (ONES * 0x30);
         let digits = leading_digits(word);
-        value = value.checked_mul(POWERS[digits])?;
+        sum = sum.checked_mul(POWERS[digits])?;
         if digits > 0 {
-            value = value.checked_add(decimal(word, digits))?;
+            sum = sum.checked_add(value(word, digits))?;
         }
         length += digits;
         if digits < 8 {
-            return Some((value, length));
+            return Some((sum, length));
         }
     }
     None
@@ -87,11 +110,11 @@ pub(crate) fn short_decimal(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
         return None;
     }
     let whole = lowest(others);
-    if whole == 0 || (whole > 1 && word & 0xff == 0) {
+    if (whole == 0) | ((whole > 1) & (word & 0xff == 0)) {
         return None;
     }
     if (word >> (8 * whole)) as u8 != b'.' ^ 0x30 {
-        return Some((decimal(word, whole) as i64 * 1_000_000, whole));
+        return Some((value(word, whole) as i64 * 1_000_000, whole));
     }
     let others = others & (others - 1);
     if others == 0 {
@@ -105,21 +128,38 @@ pub(crate) fn short_decimal(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
     // Close the gap that the point leaves between the digits before and after it.
     let before = (1_u64 << (8 * whole)) - 1;
     let digits = (word & before) | ((word >> 8) & !before);
-    Some((decimal(digits, length - 1) as i64 * POWERS[6 - places] as i64, length))
+    Some((value(digits, length - 1) as i64 * POWERS[6 - places] as i64, length))
+}
+
+/// A number of at most 12 digits before the point and six behind it, in millionths, and its length; `None` for others.
+/// What follows it is not looked at.
+#[inline]
+pub(crate) fn decimal(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
+    let (whole, length) = integer(bytes, at).filter(|(_, length)| *length <= 12)?;
+    if bytes.get(at + length) != Some(&b'.') {
+        return Some((whole as i64 * 1_000_000, length));
+    }
+    let word = load8(bytes, at + length + 1) ^ (ONES * 0x30);
+    let places = leading_digits(word);
+    if !(1..=6).contains(&places) {
+        return None;
+    }
+    let millionths = value(word, places) * POWERS[6 - places];
+    Some(((whole * 1_000_000 + millionths) as i64, length + 1 + places))
 }
 
 /// The value of six digits followed by anything else; `None` if they are more or fewer.
 #[inline]
 pub(crate) fn six_digits(bytes: &[u8], at: usize) -> Option<u64> {
     let word = load8(bytes, at) ^ (ONES * 0x30);
-    (leading_digits(word) == 6).then(|| decimal(word, 6))
+    (leading_digits(word) == 6).then(|| value(word, 6))
 }
 
 const POWERS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
 
 /// The value of the first `count` (1 to 8) bytes, each a digit's value, the first the most significant.
 #[inline]
-fn decimal(digits: u64, count: usize) -> u64 {
+fn value(digits: u64, count: usize) -> u64 {
     // Leading zeros make it eight; then pairs, fours and eights are put together in parallel.
     let digits = digits << (64 - 8 * count);
     let pairs = (digits.wrapping_mul(10 << 8 | 1) >> 8) & 0x00ff_00ff_00ff_00ff;
@@ -137,6 +177,12 @@ fn leading_digits(word: u64) -> usize {
 #[inline]
 fn not_digits(word: u64) -> u64 {
     (((word & !HIGHS) + ONES * (0x80 - 10)) | word) & HIGHS
+}
+
+/// Marks quotes, backslashes, control characters, DEL and what is not ASCII.
+#[inline]
+fn special(word: u64) -> u64 {
+    below_space(word) | equal(word, b'"') | equal(word, b'\\') | del_or_above(word)
 }
 
 #[inline]
@@ -176,6 +222,13 @@ mod tests {
 
     proptest! {
         #[test]
+        fn capitals_are_made_small_as_the_standard_library_does(bytes: [u8; 16], length in 0usize..=16) {
+            let lower = super::lower(padded(&bytes, 0, length)).to_le_bytes();
+            prop_assert_eq!(&lower[..length], bytes[..length].to_ascii_lowercase());
+            prop_assert!(lower[length..].iter().all(|byte| *byte == 0));
+        }
+
+        #[test]
         fn plain_text_ends_where_a_plain_loop_finds_it(
             bytes in prop::collection::vec(prop_oneof![8 => 0x20u8..0x7f, 1 => any::<u8>()], 0..40), at in 0usize..8,
         ) {
@@ -190,6 +243,14 @@ mod tests {
             let canonical = digits == "0" || !digits.starts_with('0');
             let expected = digits.parse::<u64>().ok().filter(|_| canonical).map(|value| (value, digits.len()));
             prop_assert_eq!(integer(text.as_bytes(), 0), expected);
+        }
+
+        #[test]
+        fn a_decimal_is_read_as_any_number_is(text in "[0-9]{0,13}(\\.[0-9]{0,7})?[,}e. ]?") {
+            if let Some((value, length)) = decimal(text.as_bytes(), 0) {
+                let model: f64 = text[..length].parse().unwrap();
+                prop_assert!((value as f64 - model * 1e6).abs() <= model * 1e-9, "{} {}", value, model);
+            }
         }
 
         #[test]

@@ -52,7 +52,8 @@ impl Millionths {
         } else if remainder >= d {
             (quotient, remainder) = (quotient + 1, remainder - d);
         }
-        let up = 2 * remainder > d || (2 * remainder == d && quotient % 2 == 1);
+        // Every second time or so: no branch could foresee it.
+        let up = (2 * remainder > d) | ((2 * remainder == d) & (quotient % 2 == 1));
         Millionths(quotient + i64::from(up))
     }
 }

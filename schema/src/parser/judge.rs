@@ -55,7 +55,7 @@ fn service<'a>(bytes: &'a [u8], value: Option<Value>, name: &'a mut Vec<u8>) -> 
             name
         }
         Value::Text(text) => &bytes[text.start..text.end],
-        Value::Number(number) if number.integer => &bytes[number.start..number.end],
+        Value::Number(number) if number.is_integer(bytes) => &bytes[number.start..number.end],
         Value::Number(_) | Value::Other => return Err(Reject::WrongType),
     };
     let name = std::str::from_utf8(name).map_err(|_| Reject::InvalidUtf8)?;

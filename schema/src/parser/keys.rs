@@ -3,7 +3,7 @@
 //! Compared after unescaping, without regard to ASCII case.
 
 use super::lexer::{Text, unescape};
-use crate::Metrics;
+use crate::{Metrics, swar};
 
 /// What a key at the top of a message stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +26,10 @@ pub(super) enum Part {
 /// The keys of one store's messages.
 #[derive(Debug)]
 pub(super) struct Keys {
-    /// Lower-case names and what they stand for.
-    names: Vec<(Box<[u8]>, Field)>,
+    /// Lower-case names of up to 16 bytes, with their lengths, and what they stand for.
+    short: Vec<((u128, usize), Field)>,
+    /// Longer ones.
+    long: Vec<(Box<[u8]>, Field)>,
     /// Holds a key that had escapes.
     unescaped: Vec<u8>,
 }
@@ -37,31 +39,59 @@ impl Keys {
         let service = ["service", "servicename", "service_name"].map(|name| (name, Field::Service));
         let time = ["timestamp", "time", "ts"].map(|name| (name, Field::Time));
         let metrics = metrics.iter().enumerate().map(|(i, metric)| (metric.name.as_str(), Field::Metric(i)));
-        let names = metrics.chain(service).chain(time).map(|(name, field)| (name.as_bytes().into(), field));
-        Keys { names: names.collect(), unescaped: Vec::new() }
+        let (mut short, mut long) = (Vec::new(), Vec::new());
+        for (name, field) in metrics.chain(service).chain(time) {
+            match name.len() {
+                ..=16 => short.push(((packed(name.as_bytes()), name.len()), field)),
+                _ => long.push((name.as_bytes().into(), field)),
+            }
+        }
+        Keys { short, long, unescaped: Vec::new() }
     }
 
+    #[inline]
     pub(super) fn field(&mut self, bytes: &[u8], key: Text) -> Field {
-        let Keys { names, unescaped } = self;
-        let key = content(bytes, key, unescaped);
-        let known = names.iter().find(|(name, _)| key.eq_ignore_ascii_case(name));
-        known.map_or(Field::Unknown, |(_, field)| *field)
+        let packed = self.packed(bytes, key);
+        let known = if packed.1 <= 16 {
+            self.short.iter().find(|(name, _)| *name == packed).map(|(_, field)| *field)
+        } else {
+            let key = if key.escaped { &self.unescaped[..] } else { &bytes[key.start..key.end] };
+            self.long.iter().find(|(name, _)| key.eq_ignore_ascii_case(name)).map(|(_, field)| *field)
+        };
+        known.unwrap_or(Field::Unknown)
     }
 
+    #[inline]
     pub(super) fn part(&mut self, bytes: &[u8], key: Text) -> Part {
-        match content(bytes, key, &mut self.unescaped) {
-            key if key.eq_ignore_ascii_case(b"total") => Part::Total,
-            key if key.eq_ignore_ascii_case(b"free") => Part::Free,
+        const TOTAL: u128 = packed(b"total");
+        const FREE: u128 = packed(b"free");
+        match self.packed(bytes, key) {
+            (TOTAL, 5) => Part::Total,
+            (FREE, 4) => Part::Free,
             _ => Part::Unknown,
         }
     }
+
+    /// The key's first 16 bytes in lower case, and its length; both unescaped.
+    #[inline]
+    fn packed(&mut self, bytes: &[u8], key: Text) -> (u128, usize) {
+        let (bytes, start, length) = if key.escaped {
+            self.unescaped.clear();
+            unescape(bytes, key, &mut self.unescaped);
+            (&self.unescaped[..], 0, self.unescaped.len())
+        } else {
+            (bytes, key.start, key.end - key.start)
+        };
+        (swar::lower(swar::padded(bytes, start, length)), length)
+    }
 }
 
-fn content<'a>(bytes: &'a [u8], key: Text, unescaped: &'a mut Vec<u8>) -> &'a [u8] {
-    if !key.escaped {
-        return &bytes[key.start..key.end];
+/// Up to 16 bytes as [`swar::padded`] has them.
+const fn packed(name: &[u8]) -> u128 {
+    let (mut packed, mut i) = (0, name.len());
+    while i > 0 {
+        i -= 1;
+        packed = packed << 8 | name[i] as u128;
     }
-    unescaped.clear();
-    unescape(bytes, key, unescaped);
-    unescaped
+    packed
 }

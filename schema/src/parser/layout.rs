@@ -127,7 +127,7 @@ impl Layout {
                 }
                 Slot::ServiceNumber => {
                     let number = number::scan(bytes, at)?;
-                    if !number.integer || number.end - at > ServiceName::MAX_BYTES {
+                    if !number.is_integer(bytes) || number.end - at > ServiceName::MAX_BYTES {
                         return None;
                     }
                     fit.service = at..number.end;
@@ -221,9 +221,8 @@ fn decimal(bytes: &[u8], at: usize) -> Option<(Millionths, usize)> {
 
 #[inline]
 fn time_number(bytes: &[u8], at: usize) -> Option<(Micros, usize)> {
-    // A point or an exponent that follows makes it another number.
     if let Some((whole, length)) = swar::integer(bytes, at)
-        && !matches!(bytes.get(at + length), Some(b'.' | b'e' | b'E'))
+        && bytes.get(at + length) != Some(&b'.')
     {
         return Some((number::micros_of_whole(whole)?, at + length));
     }

@@ -57,6 +57,7 @@ fn keys_are_known_in_any_order_case_and_escape() {
     ] {
         assert_eq!(items(line), [READ], "{line}");
     }
+    assert_eq!(only(r#""cpu":1,"ram":2,"disk":3,"cpu\u0000":4"#), "[1000000, 2000000, 3000000]");
     // U+212A folds to k in Unicode, not in ASCII.
     assert_eq!(items("{\"service\":\"a\",\"ts\":1,\"cpu\":1,\"ram\":2,\"dis\u{212a}\":3}"), ["missing_field"]);
 }
