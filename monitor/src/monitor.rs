@@ -39,7 +39,7 @@ use crate::uploader::{Uploaded, Uploader};
 
 /// How long a drain waits for connections: for bytes received to find room, and
 /// for clients to take their last answers.
-const DRAIN: Duration = Duration::from_secs(10);
+const DRAIN: Duration = Duration::from_secs(5);
 
 /// A monitor that runs.
 #[derive(Debug)]
@@ -235,7 +235,7 @@ impl Started {
         let ingest = Arc::new(Ingest {
             buffer: Arc::clone(&buffer),
             intakes: Intakes::new(options.metrics, Arc::clone(&services)),
-            budget: Budget::new(options.listen_bytes),
+            budget: Budget::new(options.listen_bytes, options.listen_connections),
             connections: options.listen_connections,
             clock: Arc::clone(&world.clock),
             future: options.accept_future,

@@ -69,7 +69,9 @@ async fn told_to_stop_while_the_disk_is_full_it_says_what_was_not_written() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_sync_ends_it_and_the_next_start_recovers() {
     let sim = SimDisk::new(6);
-    let bed = Bed::on(Arc::new(sim.clone()), "/data".into());
+    let mut bed = Bed::on(Arc::new(sim.clone()), "/data".into());
+    // The next sync is to be a commit's.
+    bed.options.upload_every = std::time::Duration::from_secs(3600);
     let running = bed.start().await;
     let mut client = running.client().await;
     client.hello("c").await;

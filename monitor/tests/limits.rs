@@ -65,6 +65,7 @@ async fn a_client_that_never_reads_its_answers_stalls_only_itself() {
 async fn partial_lines_stay_within_their_budget_and_others_are_served() {
     let mut bed = Bed::local();
     bed.options.listen_bytes = 256 << 10;
+    bed.options.listen_connections = 100;
     let running = bed.start().await;
     let mut hoarders = Vec::new();
     for _ in 0..64 {

@@ -16,7 +16,7 @@ use std::time::Duration;
 use hourglass_monitor::{Covered, Monitor, MonitorError, Options, Status, World};
 use log::Snapshot;
 use parking_lot::Mutex;
-use schema::{ClientId, Hello, Micros, MonitorId, Position, Reject, ServerFrame, Welcome};
+use schema::{ClientId, Hello, Micros, MonitorId, Reject, ServerFrame, Welcome};
 use storage::layout::DataFolder;
 use storage::{Disk, FileStore, LocalDisk, ManualClock, Mode, Store};
 use tempfile::TempDir;
@@ -96,7 +96,7 @@ impl Bed {
     pub fn log(&self) -> Vec<String> {
         let snapshot = self.snapshot();
         let mut bytes = Vec::new();
-        for slice in snapshot.slices(Position::default()..snapshot.durable).unwrap() {
+        for slice in snapshot.slices(snapshot.generations[0].start..snapshot.durable).unwrap() {
             bytes.extend(self.read(&slice.path)[slice.bytes.start as usize..slice.bytes.end as usize].to_vec());
         }
         String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
