@@ -24,6 +24,7 @@
 //! What must hold: the same seed and the same calls give the same bytes, and
 //! what was synced, and not changed since, is there after any power loss.
 
+mod calls;
 mod content;
 mod faults;
 mod folder;

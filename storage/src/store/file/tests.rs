@@ -129,3 +129,18 @@ fn a_damaged_mark_is_refused_by_name() {
     let error = now(store.read(&key("grown"))).unwrap_err();
     assert!(error.to_string().contains(".~grown.append"), "{error}");
 }
+
+#[test]
+fn deleting_a_file_removes_what_an_interrupted_append_left() {
+    let disk = SimDisk::new(7);
+    let store = FileStore::new(Arc::new(disk.clone()), "/store".into());
+    now(store.append(&key("grown"), 0, Bytes::from_static(b"abc"))).unwrap();
+    disk.crash_at_operation(6);
+    now(store.append(&key("grown"), 3, Bytes::from_static(b"def"))).unwrap_err();
+    let disk = disk.kill();
+    let store = FileStore::new(Arc::new(disk.clone()), "/store".into());
+    assert!(disk.length("/store/.~grown.append".as_ref()).unwrap().is_some());
+    assert_eq!(now(store.read(&key("grown"))).unwrap(), "abc");
+    now(store.delete(&key("grown"))).unwrap();
+    assert_eq!(disk.list("/store".as_ref()).unwrap(), []);
+}
