@@ -4,34 +4,20 @@
 
 use crate::{Micros, Millionths, swar};
 
-/// A number token. Its first byte was `-` or a digit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Number {
-    pub(crate) start: usize,
-    pub(crate) end: usize,
-}
-
-impl Number {
-    /// Whether it has neither a fraction nor an exponent.
-    pub(crate) fn is_integer(self, bytes: &[u8]) -> bool {
-        !bytes[self.start..self.end].iter().any(|byte| matches!(byte, b'.' | b'e' | b'E'))
-    }
-}
-
-/// The number token that starts at `at`, by JSON's grammar. What follows it is not looked at.
+/// The end of the number token that starts at `at`, by JSON's grammar. What follows it is not looked at.
 ///
 /// # Errors
 /// Where the grammar breaks: at the end of `bytes`, more bytes might mend it.
 #[inline]
-pub(crate) fn scan_token(bytes: &[u8], at: usize) -> Result<Number, usize> {
+pub(crate) fn end(bytes: &[u8], at: usize) -> Result<usize, usize> {
     match plain(bytes, at) {
-        Some((_, end)) => Ok(Number { start: at, end }),
-        None => scan_any_token(bytes, at),
+        Some((_, end)) => Ok(end),
+        None => end_of_any(bytes, at),
     }
 }
 
-/// [`scan_token`] for numbers of any form.
-fn scan_any_token(bytes: &[u8], at: usize) -> Result<Number, usize> {
+/// [`end`] of numbers of any form.
+fn end_of_any(bytes: &[u8], at: usize) -> Result<usize, usize> {
     let mut end = at + usize::from(bytes.get(at) == Some(&b'-'));
     end = match bytes.get(end) {
         Some(b'0') => end + 1,
@@ -44,12 +30,12 @@ fn scan_any_token(bytes: &[u8], at: usize) -> Result<Number, usize> {
         let sign = matches!(bytes.get(end + 1), Some(b'+' | b'-'));
         end = digits(bytes, end + 1 + usize::from(sign))?;
     }
-    Ok(Number { start: at, end })
+    Ok(end)
 }
 
-/// [`scan_token`], where it does not matter why there is none.
-pub(crate) fn scan(bytes: &[u8], at: usize) -> Option<Number> {
-    scan_token(bytes, at).ok()
+/// Whether a number token has neither a fraction nor an exponent.
+pub(crate) fn is_integer(token: &[u8]) -> bool {
+    !token.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E'))
 }
 
 /// The end of the digits that start at `at`; an error if there are none.
@@ -75,43 +61,42 @@ pub(crate) fn plain(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
     (!matches!(bytes.get(end), Some(b'0'..=b'9' | b'.' | b'e' | b'E'))).then_some((millionths, end))
 }
 
-/// The number in millionths, rounded half to even; `None` from a magnitude of 10^12 on.
+/// The number token at `start..end` in millionths, rounded half to even; `None` from a magnitude of 10^12 on.
 #[inline]
-pub(crate) fn millionths(bytes: &[u8], number: Number) -> Option<Millionths> {
-    match plain(bytes, number.start) {
+pub(crate) fn millionths(bytes: &[u8], start: usize, end: usize) -> Option<Millionths> {
+    match plain(bytes, start) {
         Some((millionths, _)) => Millionths::new(millionths),
-        None => any_millionths(bytes, number),
+        None => any_millionths(&bytes[start..end]),
     }
 }
 
 /// [`millionths`] of numbers of any form.
-fn any_millionths(bytes: &[u8], number: Number) -> Option<Millionths> {
-    let magnitude = i64::try_from(Scaled::of(bytes, number, 6)?.half_even()).ok()?;
-    Millionths::new(if bytes[number.start] == b'-' { -magnitude } else { magnitude })
+fn any_millionths(token: &[u8]) -> Option<Millionths> {
+    let magnitude = i64::try_from(Scaled::of(token, 6)?.half_even()).ok()?;
+    Millionths::new(if token[0] == b'-' { -magnitude } else { magnitude })
 }
 
-/// The number as a time: seconds below 10^11, milliseconds below 10^14, microseconds below 10^17, else nanoseconds;
+/// The number token at `start..end` as a time: seconds below 10^11, milliseconds below 10^14, microseconds below 10^17, else nanoseconds;
 /// rounded down. `None` if it is negative or past 9999.
 #[inline]
-pub(crate) fn micros(bytes: &[u8], number: Number) -> Option<Micros> {
-    match swar::integer(bytes, number.start) {
-        Some((whole, length)) if number.start + length == number.end => micros_of_whole(whole),
-        Some((..100_000_000_000, _)) => match plain(bytes, number.start) {
+pub(crate) fn micros(bytes: &[u8], start: usize, end: usize) -> Option<Micros> {
+    match swar::integer(bytes, start) {
+        Some((whole, length)) if start + length == end => micros_of_whole(whole),
+        Some((..100_000_000_000, _)) => match plain(bytes, start) {
             Some((micros, _)) => Micros::new(micros),
-            None => any_micros(bytes, number),
+            None => any_micros(&bytes[start..end]),
         },
-        _ => any_micros(bytes, number),
+        _ => any_micros(&bytes[start..end]),
     }
 }
 
 /// [`micros`] of numbers of any form.
-fn any_micros(bytes: &[u8], number: Number) -> Option<Micros> {
-    let token = &bytes[number.start..number.end];
+fn any_micros(token: &[u8]) -> Option<Micros> {
     if token[0] == b'-' && !is_zero(token) {
         return None;
     }
-    let whole = Scaled::of(bytes, number, 0)?.whole;
-    let micros = Scaled::of(bytes, number, decimals_of_unit(whole))?.whole;
+    let whole = Scaled::of(token, 0)?.whole;
+    let micros = Scaled::of(token, decimals_of_unit(whole))?.whole;
     Micros::new(i64::try_from(micros).ok()?)
 }
 
@@ -154,9 +139,8 @@ struct Scaled {
 
 impl Scaled {
     /// |number| * 10^scale; `None` from 10^30 on, which is out of every range there is.
-    fn of(bytes: &[u8], number: Number, scale: i64) -> Option<Scaled> {
+    fn of(token: &[u8], scale: i64) -> Option<Scaled> {
         const TOO_LARGE: u128 = 10_u128.pow(30);
-        let token = &bytes[number.start..number.end];
         let token = token.strip_prefix(b"-").unwrap_or(token);
         let significand = token.iter().position(|byte| matches!(byte, b'e' | b'E')).unwrap_or(token.len());
         let integer = token[..significand].iter().position(|byte| *byte == b'.').unwrap_or(significand);
@@ -209,13 +193,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn value(text: &str) -> Option<i64> {
-        let number = scan(text.as_bytes(), 0).filter(|number| number.end == text.len())?;
-        millionths(text.as_bytes(), number).map(Millionths::get)
+        let end = end(text.as_bytes(), 0).ok().filter(|end| *end == text.len())?;
+        millionths(text.as_bytes(), 0, end).map(Millionths::get)
     }
 
     fn time(text: &str) -> Option<i64> {
-        let number = scan(text.as_bytes(), 0).filter(|number| number.end == text.len())?;
-        micros(text.as_bytes(), number).map(Micros::get)
+        let end = end(text.as_bytes(), 0).ok().filter(|end| *end == text.len())?;
+        micros(text.as_bytes(), 0, end).map(Micros::get)
     }
 
     #[test]

@@ -69,9 +69,8 @@ impl FromStr for Millionths {
 
     /// Reads a JSON number.
     fn from_str(text: &str) -> Result<Self, Error> {
-        number::scan(text.as_bytes(), 0)
-            .filter(|token| token.end == text.len())
-            .and_then(|token| number::millionths(text.as_bytes(), token))
+        let end = number::end(text.as_bytes(), 0).ok().filter(|end| *end == text.len());
+        end.and_then(|end| number::millionths(text.as_bytes(), 0, end))
             .ok_or_else(|| Error::invalid("value", text, "a decimal number between -10^12 and 10^12"))
     }
 }

@@ -3,7 +3,7 @@
 //! The first failure counts, in this order: a flaw in the JSON, the service, the timestamp, then the metrics as they
 //! are configured; in each of them absence, then type, then range.
 
-use super::lexer::{Value, unescape};
+use super::lexer::{Kind, Value, unescape};
 use super::object::{Object, Reading};
 use crate::{MAX_METRICS, Message, Metrics, Micros, Millionths, Read, Reject, ServiceName, number, rfc3339};
 
@@ -28,7 +28,7 @@ pub(super) fn message<'a>(
     let service = service(bytes, object.service, &mut scratch.name)?;
     let time = time(bytes, object.time)?;
     for (i, metric) in metrics.iter().enumerate() {
-        scratch.values[i] = reading(bytes, object.metrics[i], metric.read)?;
+        scratch.values[i] = reading(bytes, &object.metrics[i], metric.read)?;
     }
     Ok(Message { service, time, values: &scratch.values[..metrics.len()] })
 }
@@ -48,48 +48,52 @@ pub(super) fn capacity(total: Millionths, free: Millionths, read: Read) -> Resul
 }
 
 fn service<'a>(bytes: &'a [u8], value: Option<Value>, name: &'a mut Vec<u8>) -> Result<&'a str, Reject> {
-    let name: &[u8] = match value.ok_or(Reject::MissingField)? {
-        Value::Text(text) if text.escaped => {
+    let value = value.ok_or(Reject::MissingField)?;
+    let name: &[u8] = match value.kind {
+        Kind::Text => value.of(bytes),
+        Kind::EscapedText => {
             name.clear();
-            unescape(bytes, text, name);
+            unescape(value.of(bytes), name);
             name
         }
-        Value::Text(text) => &bytes[text.start..text.end],
-        Value::Number(number) if number.is_integer(bytes) => &bytes[number.start..number.end],
-        Value::Number(_) | Value::Other => return Err(Reject::WrongType),
+        Kind::Number if number::is_integer(value.of(bytes)) => value.of(bytes),
+        Kind::Number | Kind::Other => return Err(Reject::WrongType),
     };
     let name = std::str::from_utf8(name).map_err(|_| Reject::InvalidUtf8)?;
     ServiceName::allows(name).then_some(name).ok_or(Reject::InvalidService)
 }
 
 fn time(bytes: &[u8], value: Option<Value>) -> Result<Micros, Reject> {
-    match value.ok_or(Reject::MissingField)? {
-        Value::Number(number) => number::micros(bytes, number).ok_or(Reject::InvalidTimestamp),
-        Value::Text(text) if text.escaped => {
+    let value = value.ok_or(Reject::MissingField)?;
+    match value.kind {
+        Kind::Number => number::micros(bytes, value.start, value.end).ok_or(Reject::InvalidTimestamp),
+        Kind::Text => time_of_text(value.of(bytes)),
+        Kind::EscapedText => {
             let mut unescaped = Vec::new();
-            unescape(bytes, text, &mut unescaped);
+            unescape(value.of(bytes), &mut unescaped);
             time_of_text(&unescaped)
         }
-        Value::Text(text) => time_of_text(&bytes[text.start..text.end]),
-        Value::Other => Err(Reject::WrongType),
+        Kind::Other => Err(Reject::WrongType),
     }
 }
 
 fn time_of_text(text: &[u8]) -> Result<Micros, Reject> {
-    let number = number::scan(text, 0).is_some_and(|number| number.end == text.len());
+    let number = number::end(text, 0) == Ok(text.len());
     rfc3339::parse(text).ok_or(if number { Reject::WrongType } else { Reject::InvalidTimestamp })
 }
 
-fn reading(bytes: &[u8], reading: Option<Reading>, read: Read) -> Result<Millionths, Reject> {
-    match reading.ok_or(Reject::MissingField)? {
-        Reading::Plain(value) => millionths(bytes, Some(value)),
-        Reading::Capacity { total, free } => capacity(millionths(bytes, total)?, millionths(bytes, free)?, read),
+fn reading(bytes: &[u8], reading: &Reading, read: Read) -> Result<Millionths, Reject> {
+    if !reading.is_object || reading.value.is_none() {
+        return millionths(bytes, reading.value);
     }
+    capacity(millionths(bytes, reading.total)?, millionths(bytes, reading.free)?, read)
 }
 
 fn millionths(bytes: &[u8], value: Option<Value>) -> Result<Millionths, Reject> {
     match value.ok_or(Reject::MissingField)? {
-        Value::Number(number) => number::millionths(bytes, number).ok_or(Reject::NumberOutOfRange),
-        Value::Text(_) | Value::Other => Err(Reject::WrongType),
+        Value { kind: Kind::Number, start, end } => {
+            number::millionths(bytes, start, end).ok_or(Reject::NumberOutOfRange)
+        }
+        _ => Err(Reject::WrongType),
     }
 }

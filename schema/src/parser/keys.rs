@@ -2,7 +2,7 @@
 //!
 //! Compared after unescaping, without regard to ASCII case.
 
-use super::lexer::{Text, unescape};
+use super::lexer::{Kind, Value, unescape};
 use crate::{Metrics, swar};
 
 /// What a key at the top of a message stands for.
@@ -50,19 +50,19 @@ impl Keys {
     }
 
     #[inline]
-    pub(super) fn field(&mut self, bytes: &[u8], key: Text) -> Field {
+    pub(super) fn field(&mut self, bytes: &[u8], key: Value) -> Field {
         let packed = self.packed(bytes, key);
         let known = if packed.1 <= 16 {
             self.short.iter().find(|(name, _)| *name == packed).map(|(_, field)| *field)
         } else {
-            let key = if key.escaped { &self.unescaped[..] } else { &bytes[key.start..key.end] };
+            let key = if key.kind == Kind::EscapedText { &self.unescaped[..] } else { key.of(bytes) };
             self.long.iter().find(|(name, _)| key.eq_ignore_ascii_case(name)).map(|(_, field)| *field)
         };
         known.unwrap_or(Field::Unknown)
     }
 
     #[inline]
-    pub(super) fn part(&mut self, bytes: &[u8], key: Text) -> Part {
+    pub(super) fn part(&mut self, bytes: &[u8], key: Value) -> Part {
         const TOTAL: u128 = packed(b"total");
         const FREE: u128 = packed(b"free");
         match self.packed(bytes, key) {
@@ -74,10 +74,10 @@ impl Keys {
 
     /// The key's first 16 bytes in lower case, and its length; both unescaped.
     #[inline]
-    fn packed(&mut self, bytes: &[u8], key: Text) -> (u128, usize) {
-        let (bytes, start, length) = if key.escaped {
+    fn packed(&mut self, bytes: &[u8], key: Value) -> (u128, usize) {
+        let (bytes, start, length) = if key.kind == Kind::EscapedText {
             self.unescaped.clear();
-            unescape(bytes, key, &mut self.unescaped);
+            unescape(key.of(bytes), &mut self.unescaped);
             (&self.unescaped[..], 0, self.unescaped.len())
         } else {
             (bytes, key.start, key.end - key.start)

@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use super::judge::{self, Scratch};
-use super::lexer::{Lexer, Value};
+use super::lexer::{Kind, Lexer, Value};
 use super::object::{MAX_SCALARS, Object, Reading};
 use crate::swar;
 use crate::{MAX_METRICS, Metrics, Micros, Millionths, ServiceName, number, rfc3339};
@@ -72,12 +72,14 @@ impl Layout {
         }
         let (mut steps, mut at) = (Vec::new(), start);
         for scalar in &object.scalars {
-            let (from, to) = scalar.span()?;
-            push_literal(&mut steps, &bytes[at..from], Slot::of(scalar, object));
-            at = to;
+            push_literal(&mut steps, &bytes[at..scalar.start], Slot::of(scalar, object));
+            at = scalar.end;
         }
         push_literal(&mut steps, &bytes[at..object.end], Slot::None);
-        let capacity = |i: &u8| matches!(object.metrics[usize::from(*i)], Some(Reading::Capacity { .. }));
+        let capacity = |i: &u8| {
+            let reading = &object.metrics[usize::from(*i)];
+            reading.value.is_some() && reading.is_object
+        };
         Some(Layout { steps: steps.into(), capacities: (0..MAX_METRICS as u8).filter(capacity).collect() })
     }
 
@@ -126,15 +128,15 @@ impl Layout {
                     end
                 }
                 Slot::ServiceNumber => {
-                    let number = number::scan(bytes, at)?;
-                    if !number.is_integer(bytes) || number.end - at > ServiceName::MAX_BYTES {
+                    let end = number::end(bytes, at).ok()?;
+                    if !number::is_integer(&bytes[at..end]) || end - at > ServiceName::MAX_BYTES {
                         return None;
                     }
-                    fit.service = at..number.end;
-                    number.end
+                    fit.service = at..end;
+                    end
                 }
                 Slot::UnusedText => text(bytes, at)?,
-                Slot::UnusedNumber => number::scan(bytes, at)?.end,
+                Slot::UnusedNumber => number::end(bytes, at).ok()?,
             };
         }
         for i in self.capacities.iter().map(|i| usize::from(*i)) {
@@ -156,20 +158,21 @@ impl Step {
 impl Slot {
     /// The slot that this scalar of a message stands in.
     fn of(scalar: &Value, object: &Object) -> Slot {
-        let is = |field: Option<Value>| field.and_then(|field| field.span()) == scalar.span();
-        let text = matches!(scalar, Value::Text(_));
+        let is = |field: Option<Value>| field == Some(*scalar);
+        let text = scalar.kind != Kind::Number;
         if is(object.service) {
             return if text { Slot::ServiceText } else { Slot::ServiceNumber };
         }
         if is(object.time) {
             return if text { Slot::TimeText } else { Slot::TimeNumber };
         }
-        for (i, reading) in (0_u8..).zip(object.metrics) {
+        for (i, reading) in (0_u8..).zip(&object.metrics) {
             match reading {
-                Some(Reading::Plain(value)) if is(Some(value)) => return Slot::Plain(i),
-                Some(Reading::Capacity { total, .. }) if is(total) => return Slot::Total(i),
-                Some(Reading::Capacity { free, .. }) if is(free) => return Slot::Free(i),
-                _ => {}
+                Reading { value: None, .. } => {}
+                Reading { is_object: false, value, .. } if is(*value) => return Slot::Plain(i),
+                Reading { is_object: true, total, .. } if is(*total) => return Slot::Total(i),
+                Reading { is_object: true, free, .. } if is(*free) => return Slot::Free(i),
+                Reading { .. } => {}
             }
         }
         if text { Slot::UnusedText } else { Slot::UnusedNumber }
@@ -207,7 +210,7 @@ fn text(bytes: &[u8], at: usize) -> Option<usize> {
     }
     let mut lexer = Lexer::new(bytes, at - 1);
     let text = lexer.text().ok()?;
-    (lexer.flaw.is_none() && !text.escaped).then_some(text.end)
+    (lexer.flaw.is_none() && text.kind == Kind::Text).then_some(text.end)
 }
 
 #[inline]
@@ -215,8 +218,8 @@ fn decimal(bytes: &[u8], at: usize) -> Option<(Millionths, usize)> {
     if let Some((millionths, length)) = swar::short_decimal(bytes, at) {
         return Some((Millionths::new(millionths)?, at + length));
     }
-    let number = number::scan(bytes, at)?;
-    Some((number::millionths(bytes, number)?, number.end))
+    let end = number::end(bytes, at).ok()?;
+    Some((number::millionths(bytes, at, end)?, end))
 }
 
 #[inline]
@@ -226,6 +229,6 @@ fn time_number(bytes: &[u8], at: usize) -> Option<(Micros, usize)> {
     {
         return Some((number::micros_of_whole(whole)?, at + length));
     }
-    let number = number::scan(bytes, at)?;
-    Some((number::micros(bytes, number)?, number.end))
+    let end = number::end(bytes, at).ok()?;
+    Some((number::micros(bytes, at, end)?, end))
 }

@@ -6,7 +6,7 @@
 //! surrogate pairs are noted as the [flaw](Lexer::flaw), and reading goes on.
 
 use crate::Reject;
-use crate::number::{self, Number};
+use crate::number;
 use crate::swar;
 
 /// How deep objects and arrays may nest, the message itself included.
@@ -21,22 +21,32 @@ pub(super) enum Stop {
     Invalid,
 }
 
-/// A string's content, between its quotes.
+/// Where a value is, and what. Flat, because it is copied often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Text {
+pub(super) struct Value {
+    pub(super) kind: Kind,
+    /// For a string, after its quote.
     pub(super) start: usize,
+    /// For a string, before its quote.
     pub(super) end: usize,
-    /// Whether it has escapes, which are valid.
-    pub(super) escaped: bool,
 }
 
-/// A value, as far as it matters here.
+/// What a value is, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Value {
-    Text(Text),
-    Number(Number),
+pub(super) enum Kind {
+    Text,
+    /// A string that has escapes, which are valid.
+    EscapedText,
+    Number,
     /// A literal, an array, an object.
     Other,
+}
+
+impl Value {
+    /// Its bytes as they stand.
+    pub(super) fn of(self, bytes: &[u8]) -> &[u8] {
+        &bytes[self.start..self.end]
+    }
 }
 
 /// Reads tokens one after the other.
@@ -89,7 +99,7 @@ impl<'b> Lexer<'b> {
 
     /// Takes a member's key and the colon.
     #[inline]
-    pub(super) fn key(&mut self) -> Result<Text, Stop> {
+    pub(super) fn key(&mut self) -> Result<Value, Stop> {
         if self.peek()? != b'"' {
             return Err(Stop::Invalid);
         }
@@ -101,12 +111,22 @@ impl<'b> Lexer<'b> {
         Ok(key)
     }
 
-    /// Takes a value that has so many objects and arrays around it; every scalar in it is given to `seen`.
+    /// Takes a value that has so many objects and arrays around it; every string and number in it is given to `seen`.
     pub(super) fn value(&mut self, depth: usize, seen: &mut impl FnMut(Value)) -> Result<Value, Stop> {
-        let value = match self.peek()? {
-            b'"' => Value::Text(self.text()?),
+        let byte = self.peek()?;
+        let start = self.at;
+        match byte {
+            b'"' => {
+                let text = self.text()?;
+                seen(text);
+                return Ok(text);
+            }
             b'-' if self.bytes.get(self.at + 1) == Some(&b'I') => self.not_a_number(b"-Infinity")?,
-            b'-' | b'0'..=b'9' => Value::Number(self.number()?),
+            b'-' | b'0'..=b'9' => {
+                let number = self.number()?;
+                seen(number);
+                return Ok(number);
+            }
             b'{' | b'[' if depth == MAX_DEPTH => return Err(Stop::Invalid),
             b'{' => self.object(depth + 1, seen)?,
             b'[' => self.array(depth + 1, seen)?,
@@ -116,71 +136,81 @@ impl<'b> Lexer<'b> {
             b'N' => self.not_a_number(b"NaN")?,
             b'I' => self.not_a_number(b"Infinity")?,
             _ => return Err(Stop::Invalid),
-        };
-        seen(value);
-        Ok(value)
+        }
+        Ok(Value { kind: Kind::Other, start, end: self.at })
     }
 
-    fn object(&mut self, depth: usize, seen: &mut impl FnMut(Value)) -> Result<Value, Stop> {
+    fn object(&mut self, depth: usize, seen: &mut impl FnMut(Value)) -> Result<(), Stop> {
         let mut more = self.open(b'}')?;
         while more {
             self.key()?;
             self.value(depth, seen)?;
             more = self.more(b'}')?;
         }
-        Ok(Value::Other)
+        Ok(())
     }
 
-    fn array(&mut self, depth: usize, seen: &mut impl FnMut(Value)) -> Result<Value, Stop> {
+    fn array(&mut self, depth: usize, seen: &mut impl FnMut(Value)) -> Result<(), Stop> {
         let mut more = self.open(b']')?;
         while more {
             self.value(depth, seen)?;
             more = self.more(b']')?;
         }
-        Ok(Value::Other)
+        Ok(())
     }
 
-    fn number(&mut self) -> Result<Number, Stop> {
-        let number = number::scan_token(self.bytes, self.at).map_err(|broken| self.stop(broken))?;
-        self.at = number.end;
-        Ok(number)
+    fn number(&mut self) -> Result<Value, Stop> {
+        let start = self.at;
+        self.at = number::end(self.bytes, start).map_err(|broken| self.stop(broken))?;
+        Ok(Value { kind: Kind::Number, start, end: self.at })
     }
 
-    fn literal(&mut self, word: &[u8]) -> Result<Value, Stop> {
+    fn literal(&mut self, word: &[u8]) -> Result<(), Stop> {
         for byte in word {
             if self.bytes.get(self.at) != Some(byte) {
                 return Err(self.stop(self.at));
             }
             self.at += 1;
         }
-        Ok(Value::Other)
+        Ok(())
     }
 
-    fn not_a_number(&mut self, word: &[u8]) -> Result<Value, Stop> {
-        let value = self.literal(word)?;
+    fn not_a_number(&mut self, word: &[u8]) -> Result<(), Stop> {
+        self.literal(word)?;
         self.flaw.get_or_insert(Reject::NumberOutOfRange);
-        Ok(value)
+        Ok(())
     }
 
     /// Takes the string whose opening quote is next.
-    pub(super) fn text(&mut self) -> Result<Text, Stop> {
+    #[inline]
+    pub(super) fn text(&mut self) -> Result<Value, Stop> {
         let start = self.at + 1;
-        let (mut at, mut escaped, mut ascii) = (start, false, true);
+        let end = swar::plain_text_end(self.bytes, start);
+        if self.bytes.get(end) != Some(&b'"') {
+            return self.any_text(start, end);
+        }
+        self.at = end + 1;
+        Ok(Value { kind: Kind::Text, start, end })
+    }
+
+    /// [`text`](Self::text) of any content; up to `at` it is plain.
+    fn any_text(&mut self, start: usize, at: usize) -> Result<Value, Stop> {
+        let (mut at, mut kind, mut ascii) = (at, Kind::Text, true);
         loop {
-            at = swar::plain_text_end(self.bytes, at);
             match self.bytes.get(at) {
                 Some(b'"') => break,
-                Some(b'\\') => (at, escaped) = (self.escape(at)?, true),
+                Some(b'\\') => (at, kind) = (self.escape(at)?, Kind::EscapedText),
                 Some(0..0x20) => return Err(Stop::Invalid),
                 Some(byte) => (at, ascii) = (at + 1, ascii && byte.is_ascii()),
                 None => return Err(Stop::Incomplete),
             }
+            at = swar::plain_text_end(self.bytes, at);
         }
         if !ascii && std::str::from_utf8(&self.bytes[start..at]).is_err() {
             self.flaw.get_or_insert(Reject::InvalidUtf8);
         }
         self.at = at + 1;
-        Ok(Text { start, end: at, escaped })
+        Ok(Value { kind, start, end: at })
     }
 
     /// The end of the escape, or pair of surrogate escapes, that starts at `at`.
@@ -225,8 +255,8 @@ impl<'b> Lexer<'b> {
 }
 
 /// Appends the content of a string whose escapes are valid and have no half surrogate pairs.
-pub(super) fn unescape(bytes: &[u8], text: Text, out: &mut Vec<u8>) {
-    let mut rest = &bytes[text.start..text.end];
+pub(super) fn unescape(content: &[u8], out: &mut Vec<u8>) {
+    let mut rest = content;
     while let Some(plain) = memchr::memchr(b'\\', rest) {
         out.extend_from_slice(&rest[..plain]);
         let code = rest[plain + 1];

@@ -3,7 +3,7 @@
 //! The last of duplicate keys counts, synonyms included; what the earlier ones hold must be JSON and nothing more.
 
 use super::keys::{Field, Keys, Part};
-use super::lexer::{Lexer, Stop, Value};
+use super::lexer::{Kind, Lexer, Stop, Value};
 use crate::{MAX_METRICS, Reject};
 
 /// More scalars than this in one object and its layout is not learned.
@@ -17,7 +17,7 @@ pub(super) struct Object {
     pub(super) service: Option<Value>,
     pub(super) time: Option<Value>,
     /// One a configured metric.
-    pub(super) metrics: [Option<Reading>; MAX_METRICS],
+    pub(super) metrics: [Reading; MAX_METRICS],
     /// What in it is no JSON, though its end is known.
     pub(super) flaw: Option<Reject>,
     /// Its strings and numbers, keys left out, in order: up to [`MAX_SCALARS`], and one more if there are more.
@@ -25,12 +25,14 @@ pub(super) struct Object {
 }
 
 /// A metric's value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reading {
-    /// Not an object.
-    Plain(Value),
-    /// An object, and what it has under these keys.
-    Capacity { total: Option<Value>, free: Option<Value> },
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Reading {
+    /// The value itself.
+    pub(super) value: Option<Value>,
+    /// Whether it is an object; only then are the following of this message.
+    pub(super) is_object: bool,
+    pub(super) total: Option<Value>,
+    pub(super) free: Option<Value>,
 }
 
 impl Object {
@@ -42,7 +44,7 @@ impl Object {
         while more {
             let key = lexer.key()?;
             match keys.field(bytes, key) {
-                Field::Metric(i) => self.metrics[i] = Some(self.reading(&mut lexer, keys)?),
+                Field::Metric(i) => self.reading(i, &mut lexer, keys)?,
                 Field::Service => self.service = Some(self.value(&mut lexer, 1)?),
                 Field::Time => self.time = Some(self.value(&mut lexer, 1)?),
                 Field::Unknown => _ = self.value(&mut lexer, 1)?,
@@ -54,15 +56,20 @@ impl Object {
     }
 
     fn clear(&mut self) {
-        (self.service, self.time, self.metrics) = (None, None, [None; MAX_METRICS]);
+        (self.service, self.time) = (None, None);
+        self.metrics.iter_mut().for_each(|reading| reading.value = None);
         self.scalars.clear();
     }
 
-    fn reading(&mut self, lexer: &mut Lexer<'_>, keys: &mut Keys) -> Result<Reading, Stop> {
-        if lexer.peek()? != b'{' {
-            return self.value(lexer, 1).map(Reading::Plain);
+    /// Takes the value of the metric of this index.
+    fn reading(&mut self, i: usize, lexer: &mut Lexer<'_>, keys: &mut Keys) -> Result<(), Stop> {
+        let is_object = lexer.peek()? == b'{';
+        if !is_object {
+            self.metrics[i].value = Some(self.value(lexer, 1)?);
+            self.metrics[i].is_object = false;
+            return Ok(());
         }
-        let (mut total, mut free) = (None, None);
+        let (start, mut total, mut free) = (lexer.at, None, None);
         let mut more = lexer.open(b'}')?;
         while more {
             let key = lexer.key()?;
@@ -75,26 +82,18 @@ impl Object {
             }
             more = lexer.more(b'}')?;
         }
-        Ok(Reading::Capacity { total, free })
+        let value = Some(Value { kind: Kind::Other, start, end: lexer.at });
+        self.metrics[i] = Reading { value, is_object, total, free };
+        Ok(())
     }
 
+    #[inline]
     fn value(&mut self, lexer: &mut Lexer<'_>, depth: usize) -> Result<Value, Stop> {
         let scalars = &mut self.scalars;
-        lexer.value(depth, &mut |value| {
-            if value != Value::Other && scalars.len() <= MAX_SCALARS {
-                scalars.push(value);
+        lexer.value(depth, &mut |scalar| {
+            if scalars.len() <= MAX_SCALARS {
+                scalars.push(scalar);
             }
         })
-    }
-}
-
-impl Value {
-    /// Where its bytes are, for a string without the quotes; `None` if it is neither string nor number.
-    pub(super) fn span(&self) -> Option<(usize, usize)> {
-        match self {
-            Value::Text(text) => Some((text.start, text.end)),
-            Value::Number(number) => Some((number.start, number.end)),
-            Value::Other => None,
-        }
     }
 }
