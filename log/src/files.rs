@@ -59,18 +59,23 @@ pub struct LogPiece {
     pub date: Date,
     /// Which of its bytes: whole lines.
     pub bytes: Range<u64>,
+    /// CRC-32C of those bytes.
+    pub crc32c: u32,
+    /// The messages in them.
+    pub messages: u64,
 }
 
 impl LogPiece {
     /// All of a file.
     pub(crate) fn whole(file: &FileSummary) -> Self {
-        Self { seq: file.seq, date: file.date, bytes: 0..file.length }
+        let FileSummary { seq, date, length, crc32c, messages, .. } = *file;
+        Self { seq, date, bytes: 0..length, crc32c, messages }
     }
 
     /// Nothing, at the end of the file that a mark is in.
     pub(crate) fn at(mark: &JournalMark) -> Option<Self> {
         let Position { seq, offset } = mark.position;
-        (offset > 0).then_some(Self { seq, date: mark.date, bytes: offset..offset })
+        (offset > 0).then_some(Self { seq, date: mark.date, bytes: offset..offset, crc32c: 0, messages: 0 })
     }
 
     /// Adds a record's bytes to the last of `pieces`, or as a new one.
@@ -79,17 +84,20 @@ impl LogPiece {
             return;
         }
         match pieces.last_mut() {
-            Some(piece) if piece.seq == record.seq => piece.bytes.end = record.to,
-            _ => pieces.push(Self { seq: record.seq, date: record.date, bytes: record.from..record.to }),
+            Some(piece) if piece.seq == record.seq => {
+                let added = (record.to - record.from) as usize;
+                piece.crc32c = crc32c::crc32c_combine(piece.crc32c, record.log_crc32c, added);
+                piece.bytes.end = record.to;
+                piece.messages += record.messages;
+            }
+            _ => pieces.push(Self {
+                seq: record.seq,
+                date: record.date,
+                bytes: record.from..record.to,
+                crc32c: record.log_crc32c,
+                messages: record.messages,
+            }),
         }
-    }
-
-    /// Takes the last record's bytes back.
-    pub(crate) fn take_back(pieces: &mut Vec<Self>, record: &Record) {
-        if let Some(piece) = pieces.last_mut() {
-            piece.bytes.end = record.from;
-        }
-        pieces.pop_if(|piece| piece.bytes.end == 0);
     }
 
     /// The part of it that lies in `range`, unless that is empty.

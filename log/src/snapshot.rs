@@ -222,53 +222,50 @@ impl Tip {
         let begin = from.filter(|mark| mark.generation == generation).copied().unwrap_or(newest.first);
         let mut scanner = Scanner::at(disk, &path, begin.journal_offset)?;
         let mut tip = Self { last: begin, pieces: LogPiece::at(&begin).into_iter().collect(), latest: None };
-        let mut before: Option<(Before, Record)> = None;
+        let mut seen = begin;
+        let mut last: Option<(JournalMark, Record)> = None;
         while let Step::Commit(record, end) = scanner.step()? {
-            let mark = state::follow(&tip.last, &record, end);
-            let mark = mark.map_err(|problem| scanner.corrupt(end, problem))?;
-            LogPiece::extend(&mut tip.pieces, &record);
-            let without = Before { last: tip.last, latest: tip.latest };
-            tip.latest = tip.latest.max((record.messages > 0).then_some(record.greatest));
-            tip.last = mark;
-            before = Some((without, record));
+            seen = state::follow(&seen, &record, end).map_err(|problem| scanner.corrupt(end, problem))?;
+            if let Some((mark, record)) = last.replace((seen, record)) {
+                tip.take(mark, &record);
+            }
         }
-        match before {
-            Some((before, record)) => tip.settle(disk, folder, newest, &scanner, before, &record)?,
+        match last {
+            Some((mark, record)) if settle(disk, folder, newest, &scanner, &record)? => tip.take(mark, &record),
+            Some(_) => {}
             // The opening is synced before it has a name; the name may not be.
             None => disk.sync_folder(&folder.journals())?,
         }
         Ok(tip)
     }
 
-    /// Syncs the last record and its log bytes; goes back to `before` when
-    /// those are not all there yet.
-    fn settle(
-        &mut self,
-        disk: &dyn Disk,
-        folder: &DataFolder,
-        newest: &OpenedJournal,
-        scanner: &Scanner,
-        before: Before,
-        record: &Record,
-    ) -> Result<(), LogError> {
-        if record.from == record.to {
-            return Ok(disk.sync_together(&[scanner.file()])?);
-        }
-        let path = folder.log_file(record.date, &newest.opening.id, record.seq);
-        let (file, bytes) = read_range(disk, &path, record.from..record.to)?;
-        if crc32c::crc32c(&bytes) == record.log_crc32c {
-            return Ok(disk.sync_together(&[&file, scanner.file()])?);
-        }
-        LogPiece::take_back(&mut self.pieces, record);
-        (self.last, self.latest) = (before.last, before.latest);
-        Ok(())
+    fn take(&mut self, mark: JournalMark, record: &Record) {
+        LogPiece::extend(&mut self.pieces, record);
+        self.latest = self.latest.max((record.messages > 0).then_some(record.greatest));
+        self.last = mark;
     }
 }
 
-/// A tip without its last record.
-struct Before {
-    last: JournalMark,
-    latest: Option<Micros>,
+/// Syncs the last record and its log bytes; says no when those are not all
+/// there yet.
+fn settle(
+    disk: &dyn Disk,
+    folder: &DataFolder,
+    newest: &OpenedJournal,
+    scanner: &Scanner,
+    record: &Record,
+) -> Result<bool, LogError> {
+    if record.from == record.to {
+        disk.sync_together(&[scanner.file()])?;
+        return Ok(true);
+    }
+    let path = folder.log_file(record.date, &newest.opening.id, record.seq);
+    let (file, bytes) = read_range(disk, &path, record.from..record.to)?;
+    let whole = crc32c::crc32c(&bytes) == record.log_crc32c;
+    if whole {
+        disk.sync_together(&[&file, scanner.file()])?;
+    }
+    Ok(whole)
 }
 
 /// Whether the writer's work can explain the error, so that it may pass.
