@@ -16,7 +16,7 @@ pub(crate) struct Window {
     at: usize,
 }
 
-const CHUNK: usize = 256 << 10;
+const CHUNK: usize = 64 << 10;
 
 impl Window {
     pub(crate) fn new(file: Arc<dyn DiskFile>, offset: u64) -> Self {

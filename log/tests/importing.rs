@@ -125,7 +125,7 @@ fn limits_are_applied_line_by_line() {
     let disk = SimDisk::new(1);
     let line =
         |service: &str, ts: u64| format!("{{\"service\":\"{service}\",\"ts\":{ts},\"cpu\":1,\"ram\":2,\"disk\":3}}");
-    let long = format!("{}{}", line("a", 5).trim_end_matches('}'), format!(",\"x\":\"{}\"}}", "y".repeat(70_000)));
+    let long = line("a", 5).replace('}', &format!(",\"x\":\"{}\"}}", "y".repeat(70_000)));
     let lines = [line("a", 5), line("b", 6), line("c", 7), line("a", 11), long, "no".to_owned(), line("b", 10)];
     let input = Input { chunks: vec![lines.join("\n").into_bytes()], by_date: BTreeMap::new(), rejected: Vec::new() };
     let options = ImportOptions { services: 2, latest: Micros::new(10_000_000).unwrap(), ..options(1) };

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use storage::{Disk, DiskFile, Mode, is_full};
 
 /// Reserved at a time.
-const STEP: u64 = 256 << 10;
+const STEP: u64 = 64 << 10;
 /// As long as this much is reserved beyond a record, no more is.
-const AHEAD: u64 = 64 << 10;
+const AHEAD: u64 = 16 << 10;
 
 /// The open generation's journal: where it ends, and what is reserved behind.
 #[derive(Debug)]

@@ -31,10 +31,10 @@ const SECTOR: u64 = 512;
 /// # Errors
 /// What is wrong, when this cannot be what a crash leaves.
 pub(super) fn judge(tail: &[u8], offset: u64) -> Result<Tail, &'static str> {
-    let Some(last) = tail.iter().rposition(|byte| *byte != 0) else {
+    let used = used(tail);
+    if used == 0 {
         return Ok(Tail::Empty);
-    };
-    let used = last + 1;
+    }
     let mut later = (ALIGN..used).step_by(ALIGN);
     if later.any(|at| frame::begins_whole(&tail[at..])) {
         return Err("a good record follows a bad one");
@@ -50,6 +50,14 @@ pub(super) fn judge(tail: &[u8], offset: u64) -> Result<Tail, &'static str> {
         None if used < HEADER && frame::is_magic_prefix(&tail[..used]) => Ok(Tail::Torn),
         None => Err("a record's header fails its checksum"),
     }
+}
+
+/// How many bytes there are up to the last that is not zero. What is reserved is long: compared a page at a time.
+fn used(tail: &[u8]) -> usize {
+    const PAGE: &[u8] = &[0; 4096];
+    let zero_pages = tail.rchunks_exact(PAGE.len()).take_while(|page| *page == PAGE).count();
+    let rest = &tail[..tail.len() - zero_pages * PAGE.len()];
+    rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
 }
 
 /// Whether `bytes`, which lie at file offset `offset` and were written at once over zeros or behind the end, have a hole

@@ -92,7 +92,7 @@ impl Model {
         let bytes = read(disk, &snapshot.slices(snapshot.generations[0].start..snapshot.durable).unwrap());
         let mut expected = self.log();
         if bytes != expected {
-            let (batch, _) = self.offered.as_ref().expect("the reader sees something else");
+            let Some((batch, _)) = &self.offered else { panic!("the reader sees something else") };
             expected.extend_from_slice(&batch.log);
             assert!(bytes == expected, "the reader sees something else");
         }
