@@ -3,6 +3,7 @@
 mod world;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use proptest::prelude::*;
 use schema::{Metrics, Micros, Millionths};
@@ -67,6 +68,16 @@ pub(crate) fn table<'a>(messages: impl IntoIterator<Item = &'a Sent>) -> Table {
     let mut table = Table::new(&Metrics::default());
     messages.into_iter().for_each(|message| table.add(message.service, message.time, &message.values));
     table
+}
+
+/// The messages as a dated file has them.
+pub(crate) fn lines(messages: &[Sent]) -> String {
+    let mut lines = String::new();
+    for Sent { service, time, values: [cpu, ram, disk] } in messages {
+        let (service, time) = (serde_json::json!(service), time.get());
+        writeln!(lines, r#"{{"service":{service},"ts":{time},"cpu":{cpu},"ram":{ram},"disk":{disk}}}"#).unwrap();
+    }
+    lines
 }
 
 /// A message around the end of a month, with values that often tie.

@@ -280,3 +280,6 @@ impl<'a> Worker<'a> {
         Ok(folded.messages)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,8 +17,10 @@
 //! max_cpu_exact, ...DECIMAL(38,6)
 //! ```
 //! Rows are sorted by time_stamp, then service (bytewise). A row group is one
-//! UTC day, or `GROUP_ROWS` rows of it. Pages are zstd, only `service` has a
-//! dictionary, only `time_stamp` has statistics. Key-value metadata:
+//! UTC day; days of few rows share one, of a large day (a realtime view of many
+//! services) it is a part. Times and counts are DELTA_BINARY_PACKED, the exact
+//! columns zstd, `service` a dictionary; only `time_stamp` has statistics.
+//! Key-value metadata:
 //! ```text
 //! hourglass.groups   one `first,last,rows,bytes,crc` a row group, joined by a
 //!                    space: least and greatest minute, how many rows, length

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow_schema::SchemaRef;
+use arrow_schema::{DataType, Schema, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
 use schema::{Metrics, Minute, nearest_f64};
 
 use super::columns::{self, PRECISION, SCALE};
@@ -20,6 +21,8 @@ use crate::row_bytes;
 
 /// Rows in a row group, at most: what a reader holds at once.
 const GROUP_ROWS: usize = 1 << 16;
+/// Days with fewer rows share a row group; a service's full day has 1440.
+const FEW_ROWS: usize = 1000;
 
 /// A view file as bytes, and what a manifest says of it.
 #[derive(Debug)]
@@ -49,18 +52,16 @@ pub fn write(metrics: &Metrics, table: &Table, notes: &[(&str, String)]) -> Resu
 
 fn encode(metrics: &Metrics, rows: &[Row<'_>], notes: &[(&str, String)]) -> Result<Written, ParquetError> {
     let schema = columns::schema(metrics);
-    let options = ArrowWriterOptions::new().with_properties(properties()?).with_skip_arrow_metadata(true);
+    let options = ArrowWriterOptions::new().with_properties(properties(&schema)?).with_skip_arrow_metadata(true);
     let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema.clone(), options)?;
     let mut footer = Footer::default();
     footer.notes.extend(notes.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
 
     let mut canonical = Vec::new();
-    for day in rows.chunk_by(|a, b| a.minute.date() == b.minute.date()) {
-        for group in day.chunks(GROUP_ROWS) {
-            footer.groups.push(summary(group, &mut canonical));
-            writer.write(&batch(&schema, metrics.len(), group)?)?;
-            writer.flush()?;
-        }
+    for group in groups(rows) {
+        footer.groups.push(summary(group, &mut canonical));
+        writer.write(&batch(&schema, metrics.len(), group)?)?;
+        writer.flush()?;
     }
     footer.encode().into_iter().for_each(|entry| writer.append_key_value_metadata(entry));
 
@@ -74,17 +75,46 @@ fn encode(metrics: &Metrics, rows: &[Row<'_>], notes: &[(&str, String)]) -> Resu
     })
 }
 
-fn properties() -> Result<WriterProperties, ParquetError> {
-    Ok(WriterProperties::builder()
+/// Integers pack well as deltas, exact values compress well, doubles hardly: so
+/// zstd, whose contexts cost more than small pages, is for the exact ones only.
+fn properties(schema: &Schema) -> Result<WriterProperties, ParquetError> {
+    let zstd = Compression::ZSTD(ZstdLevel::try_new(1)?);
+    let mut properties = WriterProperties::builder()
         .set_created_by("hourglass".into())
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_dictionary_enabled(false)
         .set_column_dictionary_enabled("service".into(), true)
         .set_statistics_enabled(EnabledStatistics::None)
         .set_column_statistics_enabled("time_stamp".into(), EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
-        .set_max_row_group_row_count(None)
-        .build())
+        .set_max_row_group_row_count(None);
+    for field in schema.fields() {
+        let column = || ColumnPath::from(field.name().as_str());
+        properties = match field.data_type() {
+            DataType::Timestamp(..) | DataType::Int64 => {
+                properties.set_column_encoding(column(), Encoding::DELTA_BINARY_PACKED)
+            }
+            DataType::Decimal128(..) => properties.set_column_compression(column(), zstd),
+            _ => properties,
+        };
+    }
+    Ok(properties.build())
+}
+
+/// Whole days together, as long as they are few rows; of a large day a part.
+fn groups<'a, 'b>(rows: &'b [Row<'a>]) -> Vec<&'b [Row<'a>]> {
+    let mut groups = Vec::new();
+    let mut rest = rows;
+    while !rest.is_empty() {
+        let mut length = 0;
+        while length < FEW_ROWS && length < rest.len() {
+            let date = rest[length].minute.date();
+            length += rest[length..].partition_point(|row| row.minute.date() == date);
+        }
+        let (group, after) = rest.split_at(length.min(GROUP_ROWS));
+        groups.push(group);
+        rest = after;
+    }
+    groups
 }
 
 fn summary(group: &[Row<'_>], canonical: &mut Vec<u8>) -> Group {
