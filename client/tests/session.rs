@@ -35,7 +35,7 @@ struct Fault {
     after: usize,
     /// The last of them is consumed.
     consumed: bool,
-    /// And acknowledged.
+    /// And acknowledged; if not, it is still reported when it is bad.
     acked: bool,
 }
 
@@ -80,12 +80,11 @@ async fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
             return Ok(());
         }
         let fault = fault.filter(|fault| fault.after == count);
-        if fault.is_none_or(|fault| fault.consumed) {
-            let answer = consume(shared, &line);
-            if fault.is_none_or(|fault| fault.acked) {
-                send(&mut stream, &answer).await?;
-            }
+        let mut answer = answer(shared, &line, fault.is_none_or(|fault| fault.consumed));
+        if fault.is_some_and(|fault| !(fault.consumed && fault.acked)) {
+            answer.retain(|frame| !matches!(frame, ServerFrame::Ack(_)));
         }
+        send(&mut stream, &answer).await?;
         if fault.is_some() {
             return Ok(());
         }
@@ -93,17 +92,16 @@ async fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
     Ok(())
 }
 
-fn consume(shared: &Shared, line: &[u8]) -> Vec<ServerFrame> {
+/// What is said about a line that is consumed, or about to be.
+fn answer(shared: &Shared, line: &[u8], consumed: bool) -> Vec<ServerFrame> {
     let mut monitor = shared.lock().unwrap();
-    monitor.lines.push(line.to_vec());
-    let number = monitor.lines.len() as u64;
-    let mut answer = Vec::new();
-    if line.starts_with(b"bad") {
-        monitor.rejected += 1;
-        answer.push(ServerFrame::Reject { line: number, reason: Reject::InvalidJson });
+    let (number, bad) = (monitor.lines.len() as u64 + 1, line.starts_with(b"bad"));
+    if consumed {
+        monitor.lines.push(line.to_vec());
+        monitor.rejected += u64::from(bad);
     }
-    answer.push(ServerFrame::Ack(number));
-    answer
+    let reject = ServerFrame::Reject { line: number, reason: Reject::InvalidJson };
+    bad.then_some(reject).into_iter().chain([ServerFrame::Ack(number)]).collect()
 }
 
 async fn send(stream: &mut BufReader<TcpStream>, frames: &[ServerFrame]) -> io::Result<()> {
@@ -190,6 +188,17 @@ async fn a_client_that_comes_back_goes_on_where_it_was() {
     assert_eq!(shared.lock().unwrap().lines, lines(6));
     let report = session.report();
     assert_eq!((report.acked, report.last, report.rejected), (2, 6, 1));
+}
+
+#[tokio::test]
+async fn a_report_whose_acknowledgement_was_lost_is_told_when_the_monitor_resumes() {
+    let fault = Fault { after: 3, consumed: true, acked: false };
+    let (address, _) = start(Monitor { faults: vec![fault], ..Monitor::default() }).await;
+    let (mut session, events) = open(address, 1000).await.unwrap();
+    session.push(lines(3).concat(), Instant::now()).await.unwrap();
+    session.settle().await.unwrap();
+    assert_eq!(*events.lock().unwrap(), ["3 invalid_json"]);
+    assert_eq!((session.report().rejected, session.report().reconnects), (1, 1));
 }
 
 /// Sends three lines, of which the second breaks the connection; `change` is what the monitor is by the next one.
