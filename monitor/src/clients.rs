@@ -31,6 +31,8 @@ pub(crate) struct Durable {
 pub(crate) struct Clients {
     table: HashMap<ClientId, Entry>,
     max: usize,
+    /// The last epoch given; no two connections ever share one.
+    epochs: u64,
 }
 
 #[derive(Debug)]
@@ -68,7 +70,7 @@ impl Clients {
     /// The table as recovered, for at most `max` clients.
     pub(crate) fn new(recovered: impl IntoIterator<Item = (ClientId, ClientCount)>, max: usize) -> Self {
         let table = recovered.into_iter().map(|(id, count)| (id, Entry::new(count))).collect();
-        Self { table, max }
+        Self { table, max, epochs: 0 }
     }
 
     /// Makes a new connection the one that counts for `client`.
@@ -77,8 +79,9 @@ impl Clients {
             return Err(TooManyClients);
         }
         let entry = self.table.entry(client.clone()).or_insert_with(|| Entry::new(ClientCount::default()));
-        entry.epoch += 1;
-        let epoch = entry.epoch;
+        self.epochs += 1;
+        let epoch = self.epochs;
+        entry.epoch = epoch;
         entry.durable.send_modify(|durable| durable.epoch = epoch);
         Ok(Session { client: client.clone(), epoch, resume: entry.buffered, durable: entry.durable.subscribe() })
     }

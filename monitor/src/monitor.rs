@@ -314,6 +314,7 @@ impl Started {
             Some(ended) => ended,
             None => committer.await,
         };
+        buffer.abandon();
         committed.cancel();
         let upkeep = upkeep.await;
         stopped.cancel();

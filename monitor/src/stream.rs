@@ -242,3 +242,6 @@ fn could_be_hello(bytes: &[u8]) -> bool {
     let mut solid = bytes.iter().filter(|byte| !byte.is_ascii_whitespace());
     br#"{"hourglass":"#.iter().all(|expected| solid.next().is_none_or(|byte| byte == expected))
 }
+
+#[cfg(test)]
+mod tests;

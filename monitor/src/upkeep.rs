@@ -16,7 +16,7 @@ use crate::health::{Cause, Health};
 use crate::retire::{FindCovered, Retirement};
 use crate::uploader::{UploadError, Uploaded, Uploader};
 
-/// How long the last round may take.
+/// How long the store may take to answer once the monitor stops.
 const LAST_ROUND: Duration = Duration::from_secs(10);
 
 /// Everything the task works with.
@@ -37,16 +37,26 @@ pub(crate) struct Upkeep {
 impl Upkeep {
     /// Works until `stopped`, when everything is durable, and then once more.
     pub(crate) async fn run(mut self, stopped: CancellationToken) {
-        while !stopped.is_cancelled() {
-            self.round().await;
-            tokio::select! {
-                () = stopped.cancelled() => {}
-                () = tokio::time::sleep(self.every) => {}
-                () = due(&mut self.progress, self.bytes) => {}
+        let work = async {
+            while !stopped.is_cancelled() {
+                self.round().await;
+                tokio::select! {
+                    () = stopped.cancelled() => {}
+                    () = tokio::time::sleep(self.every) => {}
+                    () = due(&mut self.progress, self.bytes) => {}
+                }
             }
-        }
-        if tokio::time::timeout(LAST_ROUND, self.round()).await.is_err() {
-            tracing::warn!("the store did not answer; what it lacks is uploaded after the next start");
+            self.round().await;
+        };
+        let too_late = async {
+            stopped.cancelled().await;
+            tokio::time::sleep(LAST_ROUND).await;
+        };
+        tokio::select! {
+            () = work => {}
+            () = too_late => {
+                tracing::warn!("the store did not answer; what it lacks is uploaded after the next start");
+            }
         }
     }
 

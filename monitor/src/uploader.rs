@@ -117,7 +117,7 @@ impl Uploader {
 
     /// Brings the store up to date. After an error it can be called again.
     pub(crate) async fn round(&mut self) -> Result<(), UploadError> {
-        self.look()?;
+        self.look().await?;
         if !self.checked {
             self.check().await?;
             self.checked = true;
@@ -139,10 +139,12 @@ impl Uploader {
         Ok(())
     }
 
-    /// Sees what is new in the log.
-    fn look(&mut self) -> Result<(), UploadError> {
-        let read = Snapshot::read(&*self.disk, &self.folder, self.mark.as_ref())?;
-        let Some(snapshot) = read else { return Ok(()) };
+    /// Sees what is new in the log. The reading syncs, so it keeps off the
+    /// threads that serve connections.
+    async fn look(&mut self) -> Result<(), UploadError> {
+        let (disk, folder, mark) = (Arc::clone(&self.disk), self.folder.clone(), self.mark);
+        let read = tokio::task::spawn_blocking(move || Snapshot::read(&*disk, &folder, mark.as_ref()));
+        let Some(snapshot) = read.await.map_err(std::io::Error::other)?? else { return Ok(()) };
         for generation in &snapshot.generations {
             if let Some(cut) = Cut::of_generation(&snapshot, generation.generation) {
                 self.closed.push_back(cut);
