@@ -26,8 +26,10 @@ pub(super) enum Part {
 /// The keys of one store's messages.
 #[derive(Debug)]
 pub(super) struct Keys {
-    /// Lower-case names of up to 16 bytes, with their lengths, and what they stand for.
-    short: Vec<((u128, usize), Field)>,
+    /// Lower-case names of up to 16 bytes, zeros behind them.
+    short: Vec<u128>,
+    /// Their lengths and what they stand for.
+    fields: Vec<(usize, Field)>,
     /// Longer ones.
     long: Vec<(Box<[u8]>, Field)>,
     /// Holds a key that had escapes.
@@ -39,26 +41,34 @@ impl Keys {
         let service = ["service", "servicename", "service_name"].map(|name| (name, Field::Service));
         let time = ["timestamp", "time", "ts"].map(|name| (name, Field::Time));
         let metrics = metrics.iter().enumerate().map(|(i, metric)| (metric.name.as_str(), Field::Metric(i)));
-        let (mut short, mut long) = (Vec::new(), Vec::new());
+        let (mut short, mut fields, mut long) = (Vec::new(), Vec::new(), Vec::new());
         for (name, field) in metrics.chain(service).chain(time) {
             match name.len() {
-                ..=16 => short.push(((packed(name.as_bytes()), name.len()), field)),
+                ..=16 => {
+                    short.push(packed(name.as_bytes()));
+                    fields.push((name.len(), field));
+                }
                 _ => long.push((name.as_bytes().into(), field)),
             }
         }
-        Keys { short, long, unescaped: Vec::new() }
+        Keys { short, fields, long, unescaped: Vec::new() }
     }
 
     #[inline]
     pub(super) fn field(&mut self, bytes: &[u8], key: Value) -> Field {
-        let packed = self.packed(bytes, key);
-        let known = if packed.1 <= 16 {
-            self.short.iter().find(|(name, _)| *name == packed).map(|(_, field)| *field)
-        } else {
-            let key = if key.kind == Kind::EscapedText { &self.unescaped[..] } else { key.of(bytes) };
-            self.long.iter().find(|(name, _)| key.eq_ignore_ascii_case(name)).map(|(_, field)| *field)
-        };
-        known.unwrap_or(Field::Unknown)
+        let (packed, length) = self.packed(bytes, key);
+        if length > 16 {
+            return self.long_field(bytes, key);
+        }
+        let known = self.short.iter().position(|name| *name == packed).map(|i| self.fields[i]);
+        // An escaped NUL looks like the zeros behind a name; the length tells.
+        known.filter(|(expected, _)| *expected == length).map_or(Field::Unknown, |(_, field)| field)
+    }
+
+    fn long_field(&self, bytes: &[u8], key: Value) -> Field {
+        let key = if key.kind == Kind::EscapedText { &self.unescaped } else { key.of(bytes) };
+        let known = self.long.iter().find(|(name, _)| key.eq_ignore_ascii_case(name));
+        known.map_or(Field::Unknown, |(_, field)| *field)
     }
 
     #[inline]

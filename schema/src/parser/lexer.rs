@@ -12,8 +12,10 @@ use crate::swar;
 /// How deep objects and arrays may nest, the message itself included.
 pub(super) const MAX_DEPTH: usize = 64;
 
-/// Why a token could not be read.
+/// Why a token could not be read. A whole word, as [`Kind`] is: results of both are then copied in words, where single
+/// bytes would be split off at odd offsets, which the processor cannot forward from the stores just before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
 pub(super) enum Stop {
     /// The bytes end here; more may complete it.
     Incomplete,
@@ -33,6 +35,7 @@ pub(super) struct Value {
 
 /// What a value is, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
 pub(super) enum Kind {
     Text,
     /// A string that has escapes, which are valid.
@@ -69,6 +72,7 @@ impl<'b> Lexer<'b> {
     pub(super) fn peek(&mut self) -> Result<u8, Stop> {
         loop {
             match self.bytes.get(self.at) {
+                Some(byte @ b'!'..) => return Ok(*byte),
                 Some(b' ' | b'\t' | b'\r') => self.at += 1,
                 Some(byte) => return Ok(*byte),
                 None => return Err(Stop::Incomplete),
