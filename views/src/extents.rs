@@ -129,8 +129,15 @@ async fn open_files(reader: &Reader, monitor: &MonitorId, positions: Range<Posit
         Extent { source: source.clone(), seq, input, times: None }
     };
     if let Some(log) = log.filter(|log| log.id == *monitor) {
-        let slices = log.slices(positions)?;
-        return Ok(slices.into_iter().map(|slice| extent(slice.seq, Place::Local(slice.path), slice.bytes)).collect());
+        let mut extents = Vec::new();
+        for slice in log.slices(positions)? {
+            let pieces = log.generations.iter().flat_map(|generation| &generation.pieces);
+            let whole = pieces.filter(|piece| piece.seq == slice.seq).find(|piece| piece.bytes == slice.bytes);
+            let mut extent = extent(slice.seq, Place::Local(slice.path), slice.bytes);
+            extent.input.expected = whole.map(|piece| Expected { crc32c: piece.crc32c, messages: piece.messages });
+            extents.push(extent);
+        }
+        return Ok(extents);
     }
     let mut extents = Vec::new();
     for (seq, key, length) in uploaded(reader, monitor).await? {
@@ -212,10 +219,10 @@ impl<'a> Lines<'a> {
     pub(crate) fn check(&self) -> Result<(), String> {
         match self.input.expected {
             Some(expected) if expected.crc32c != self.crc32c => {
-                Err(format!("its CRC-32C is {:08x}, its cut says {:08x}", self.crc32c, expected.crc32c))
+                Err(format!("its CRC-32C is {:08x}, its cut or journal says {:08x}", self.crc32c, expected.crc32c))
             }
             Some(expected) if expected.messages != self.messages => {
-                Err(format!("it has {} lines, its cut says {}", self.messages, expected.messages))
+                Err(format!("it has {} lines, its cut or journal says {}", self.messages, expected.messages))
             }
             _ => Ok(()),
         }

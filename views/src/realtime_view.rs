@@ -141,6 +141,9 @@ impl Listing {
         end: Position,
         avoid: &BTreeSet<String>,
     ) -> Result<Option<RealtimeView>> {
+        if end < from {
+            return Ok(None);
+        }
         let name = |to| RealtimeName { generation, from, to };
         let mut usable = usable(self.0.range(name(from)..=name(end)), avoid);
         match usable.next_back() {

@@ -323,3 +323,105 @@ fn clamped(text: &str) -> Option<i64> {
     let size = digits.parse::<i64>().unwrap_or(i64::MAX).min(1_000_000);
     Some(if negative { -size } else { size })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use schema::{Metrics, Next, Parser};
+
+    use super::*;
+
+    fn columns() -> Vec<PlainColumn> {
+        let column = |name: &str| PlainColumn { name: name.to_owned(), utilisation: true };
+        ["cpu", "ram", "disk"].map(column).into()
+    }
+
+    fn number() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "-?(0|[1-9][0-9]{0,12})(\\.[0-9]{1,9})?([eE][-+]?[0-9]{1,2})?",
+            "-?0\\.[0-9]{5}[0-9][05]0{0,30}1?",
+            "(0|[1-9][0-9]{0,25})e-?1?[0-9]",
+        ]
+    }
+
+    fn metric() -> impl Strategy<Value = String> {
+        let capacity = (number(), number()).prop_map(|(total, free)| format!(r#"{{"Total":{total},"fREE":{free}}}"#));
+        prop_oneof![3 => number(), 1 => capacity, 1 => Just(r#"{"free":1,"x":[],"total":3,"free":2}"#.to_owned())]
+    }
+
+    fn time() -> impl Strategy<Value = String> {
+        prop_oneof![
+            number(),
+            "1[0-9]{9}(\\.[0-9]{1,9})?",
+            "1[0-9]{12}",
+            "1[0-9]{15,18}",
+            "\"20[0-9]{2}-0[1-9]-[12][0-9]T[01][0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-]0[0-9]:30)\"",
+        ]
+    }
+
+    /// A line that is often acceptable, in any order of keys, with duplicates.
+    fn line() -> impl Strategy<Value = String> {
+        let key = |name: &'static [&'static str]| prop::sample::select(name);
+        let service = (key(&["service", "serviceName", "SERVICE_name"]), "(\"[a-zé\\\\u00e9]{1,5}\"|[0-9]{1,4}|-7)");
+        let stamp = (key(&["ts", "Time", "t\\u0069mestamp"]), time());
+        let metric = |name: &'static [&'static str]| (key(name), metric());
+        let members = (
+            service.prop_map(|(key, text)| format!("\"{key}\":{text}")),
+            stamp.prop_map(|(key, text)| format!("\"{key}\" : {text}")),
+            metric(&["cpu", "CPU", "c\\u0070u"]).prop_map(|(key, text)| format!("\"{key}\":{text}")),
+            metric(&["ram", "Ram"]).prop_map(|(key, text)| format!("\"{key}\": {text}")),
+            metric(&["disk", "DISK"]).prop_map(|(key, text)| format!("\"{key}\":{text}")),
+            metric(&["cpu", "other"]).prop_map(|(key, text)| format!("\"{key}\":{text}")),
+        );
+        let members = members.prop_map(|(a, b, c, d, e, f)| vec![a, b, c, d, e, f]).prop_shuffle();
+        members.prop_map(|members| format!("{{{}}}\n", members.join(",")))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_message_that_the_parser_accepts_reads_the_same_here(line in line()) {
+            let mut parser = Parser::new(&Metrics::default());
+            if let Next::Message { message, start, end } = parser.next(line.as_bytes()) {
+                let plain = Plain::read(&line.as_bytes()[start..end], &columns());
+                let values = message.values.iter().map(|value| value.get()).collect();
+                let service = message.service.to_owned();
+                prop_assert_eq!(plain, Ok(Plain { service, time: message.time.get(), values }));
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_round_half_to_even_from_their_text() {
+        for (text, expected) in [
+            ("0.0000005", 0),
+            ("0.0000015", 2),
+            ("-0.0000015", -2),
+            ("0.00000050000000000000000000000000000000001", 1),
+            ("1e-7", 0),
+            ("5e-7", 0),
+            ("6e-7", 1),
+            ("12.5e3", 12_500_000_000),
+            ("0e999999999999999999999", 0),
+            ("1e-999999999999999999999", 0),
+            ("999999999999.999999", 999_999_999_999_999_999),
+        ] {
+            assert_eq!(millionths(text), Ok(expected), "{text}");
+        }
+        assert!(millionths("1e12").is_err());
+        assert!(millionths("1e999999999999999999999").is_err());
+    }
+
+    #[test]
+    fn past_the_limit_the_latest_minutes_are_left_for_another_pass() {
+        let mut recount = Recount::new(columns(), None, 0, u32::MAX, 3);
+        for minute in [5, 1, 9, 3, 7, 1] {
+            let line = format!(r#"{{"service":"a","ts":{},"cpu":1,"ram":1,"disk":1}}"#, minute * 60);
+            recount.line(line.as_bytes()).unwrap();
+        }
+        assert_eq!(recount.ceiling(), 7);
+        let rows: Vec<_> = recount.rows().iter().map(|((minute, _), row)| (*minute, row.messages)).collect();
+        assert_eq!(rows, [(1, 2), (3, 1), (5, 1)]);
+    }
+}

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use log::Identity;
 use schema::{Generation, Micros};
 use storage::layout::{self, RealtimeName};
 
 use super::Refresher;
 use crate::error::{Result, ViewError};
-use crate::own::Own;
+use crate::realtime_view::Listing;
 
 impl Refresher {
     /// Removes views that a later one of the same generation or the batch has
@@ -17,10 +18,10 @@ impl Refresher {
     /// What the disk or the store says; the rest is removed the next time.
     pub async fn retire(&mut self) -> Result<usize> {
         let Some(local) = self.reader.local.clone() else { return Ok(0) };
-        let Some(own) = Own::read(&self.reader, &BTreeSet::new()).await? else { return Ok(0) };
+        let Some(identity) = Identity::read(&*local.disk, &local.folder)? else { return Ok(0) };
         let (covered, now) = (self.covered_generation(), self.clock.now());
 
-        let here: BTreeSet<RealtimeName> = own.views.iter().map(|(name, _)| *name).collect();
+        let here: BTreeSet<RealtimeName> = Listing::local(&local)?.iter().map(|(name, _)| *name).collect();
         let mut removed = 0;
         for name in self.superseded_here.due(&here, covered, now, self.grace) {
             let path = local.folder.realtime_view(&name);
@@ -31,11 +32,11 @@ impl Refresher {
                 _ => removed += 1,
             }
         }
-        let stored = self.stored(&own.log).await?.clone();
+        let stored = self.stored(&identity).await?.clone();
         for name in self.superseded_in_store.due(&stored, covered, now, self.grace) {
-            let key = layout::realtime_view(&own.log.id, own.log.incarnation, &name);
+            let key = layout::realtime_view(&identity.id, identity.incarnation, &name);
             self.reader.store.delete(&key).await?;
-            self.stored(&own.log).await?.remove(&name);
+            self.stored(&identity).await?.remove(&name);
             removed += 1;
         }
         Ok(removed)
