@@ -3,10 +3,10 @@
 //! | to know | read |
 //! |---|---|
 //! | made-up messages, seeded and fast | [`Generator`], [`Profile`], [`Variety`] |
-//! | load over TCP, at a rate | [`load`], [`LoadOptions`] |
-//! | this machine's real cpu, ram and disk | [`sample`], [`Sampler`] |
+//! | load over TCP, at a rate | [`load()`], [`LoadOptions`] |
+//! | this machine's real cpu, ram and disk | [`sample()`], [`Sampler`] |
 //! | existing files: any format, as chunks of whole lines | [`Input`] |
-//! | existing files sent again, in their own time or at once | [`replay`] |
+//! | existing files sent again, in their own time or at once | [`replay()`] |
 //! | exactly once over TCP: the client half of the ack protocol | [`Session`] |
 //!
 //! Depends on `schema` alone. Nothing here prints: commands raise [`Progress`] and tell [`SessionEvent`]s.

@@ -327,7 +327,10 @@ impl Session {
             if end.is_some_and(|end| next >= end) {
                 return Err(ClientError::Connect { peer: self.options.peer.clone(), source: error });
             }
-            self.lost(&error);
+            // Before the first welcome there is nothing to lose.
+            if self.monitor.is_some() {
+                self.lost(&error);
+            }
             tokio::time::sleep_until(next).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }

@@ -206,7 +206,7 @@ async fn a_replay_in_time_keeps_the_distances_divided_by_the_speed() {
     options.speed = Some(10.0);
     let begun = Instant::now();
     replay(options.clone(), CancellationToken::new()).await.unwrap();
-    let lines = received.lock().unwrap();
+    let lines = received.lock().unwrap().clone();
     // Lines without a time, and those that go back in time, follow the one before.
     for ((.., at), due) in lines.iter().zip([0, 10, 10, 10, 100, 200]) {
         assert!(*at - begun >= Duration::from_millis(due), "{:?} for {due} ms", *at - begun);

@@ -29,14 +29,14 @@ impl Batch {
     }
 }
 
-/// When the newest build was published: ticks after it have been missed. Before 1970's first hour if there is none,
-/// or none that can be read, so that the last tick counts as missed.
+/// The last tick that was built: ticks after it have been missed. Before any tick if there is no build, or none that
+/// can be read.
 ///
 /// # Errors
 /// The store's.
 pub async fn last_built(store: &dyn Store) -> Result<Micros, SchedulerError> {
     match Manifest::newest(store).await {
-        Ok(newest) => Ok(newest.map_or(Micros::MIN, |manifest| manifest.built_at)),
+        Ok(newest) => Ok(newest.map_or(Micros::MIN, |manifest| manifest.latest_tick)),
         Err(ViewError::Corrupt { .. }) => Ok(Micros::MIN),
         Err(error) => Err(error.into()),
     }
