@@ -71,10 +71,11 @@ impl Answers {
             self.welcome(ingest).encode(out);
             self.welcomed = true;
         }
-        while out.len() < FRAMES
-            && let Some((line, reason)) = self.reports.pop_front_if(|(line, _)| *line <= durable)
+        while let Some((line, reason)) = self.reports.front().copied().filter(|(line, _)| *line <= durable)
+            && out.len() < FRAMES
         {
             ServerFrame::Reject { line, reason }.encode(out);
+            self.reports.pop_front();
         }
         let covered = self.reports.front().is_none_or(|(line, _)| *line > durable);
         if covered && durable > self.told {

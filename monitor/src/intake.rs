@@ -225,7 +225,7 @@ impl Judge {
 /// The intakes, as many as are in use at the same moment.
 #[derive(Debug)]
 pub(crate) struct Intakes {
-    idle: Mutex<Vec<Box<Intake>>>,
+    idle: Mutex<Vec<Intake>>,
     metrics: Metrics,
     services: Arc<Services>,
 }
@@ -237,13 +237,13 @@ impl Intakes {
     }
 
     /// Lends an intake, its chunk empty. Give it back before the next await.
-    pub(crate) fn take(&self) -> Box<Intake> {
+    pub(crate) fn take(&self) -> Intake {
         let idle = self.idle.lock().pop();
-        idle.unwrap_or_else(|| Box::new(self.make()))
+        idle.unwrap_or_else(|| self.make())
     }
 
     /// Takes an intake back.
-    pub(crate) fn give_back(&self, mut intake: Box<Intake>) {
+    pub(crate) fn give_back(&self, mut intake: Intake) {
         intake.chunk.clear();
         self.idle.lock().push(intake);
     }

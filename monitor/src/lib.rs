@@ -29,11 +29,13 @@ mod listener;
 mod monitor;
 mod options;
 mod quarantine;
+mod recovered;
 mod retire;
 mod rows;
 mod services;
 mod status;
 mod stream;
+mod tasks;
 mod upkeep;
 mod uploader;
 

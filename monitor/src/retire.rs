@@ -18,11 +18,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use schema::{Generation, Incarnation, Micros, MonitorId, Position};
-use storage::layout::{self, DataFolder, DatedName, RealtimeName};
-use storage::{Disk, Entry, Key, Store, StoreError};
+use schema::{Generation, Micros, Position};
+use storage::layout::{self, DatedName, RealtimeName};
+use storage::{Disk, Entry, Key, StoreError};
 
-use crate::uploader::Uploaded;
+use crate::uploader::{Sides, Uploaded};
 
 /// What the newest manifest covers of this monitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,11 +39,7 @@ pub type FindCovered = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Option<Covere
 
 /// Removes what is superseded. One task owns it.
 pub(crate) struct Retirement {
-    store: Arc<dyn Store>,
-    disk: Arc<dyn Disk>,
-    folder: DataFolder,
-    id: MonitorId,
-    incarnation: Incarnation,
+    sides: Sides,
     grace: Duration,
     /// When each was first seen to be superseded.
     seen: HashMap<Superseded, Micros>,
@@ -57,16 +53,9 @@ enum Superseded {
 }
 
 impl Retirement {
-    /// Retires what this incarnation of `id` wrote.
-    pub(crate) fn new(
-        store: Arc<dyn Store>,
-        disk: Arc<dyn Disk>,
-        folder: DataFolder,
-        id: MonitorId,
-        incarnation: Incarnation,
-        grace: Duration,
-    ) -> Self {
-        Self { store, disk, folder, id, incarnation, grace, seen: HashMap::new() }
+    /// Retires what `sides`' monitor wrote.
+    pub(crate) fn new(sides: Sides, grace: Duration) -> Self {
+        Self { sides, grace, seen: HashMap::new() }
     }
 
     /// Looks for what is superseded, and removes what has been so for long
@@ -97,15 +86,15 @@ impl Retirement {
     }
 
     fn local(&self, covered: Option<Covered>) -> Vec<Superseded> {
-        let folder = &self.folder;
+        let folder = &self.sides.folder;
         let mut paths = Vec::new();
-        let realtime = names(&*self.disk, &folder.realtime_views(), RealtimeName::parse);
+        let realtime = names(&*self.sides.disk, &folder.realtime_views(), RealtimeName::parse);
         paths.extend(superseded_views(realtime, covered).iter().map(|name| folder.realtime_view(name)));
         if let Some(covered) = covered {
             let is_covered = |generation: &Generation| *generation <= covered.generation;
-            let journals = names(&*self.disk, &folder.journals(), layout::parse_journal);
+            let journals = names(&*self.sides.disk, &folder.journals(), layout::parse_journal);
             paths.extend(journals.iter().filter(|g| is_covered(g)).map(|g| folder.journal(*g)));
-            let queues = names(&*self.disk, &folder.queues(), layout::parse_queue);
+            let queues = names(&*self.sides.disk, &folder.queues(), layout::parse_queue);
             paths.extend(queues.iter().filter(|g| is_covered(g)).map(|g| folder.queue(*g)));
             paths.extend(self.logs_below(covered.cut));
         }
@@ -113,38 +102,42 @@ impl Retirement {
     }
 
     fn logs_below(&self, cut: Position) -> Vec<PathBuf> {
-        let days = names(&*self.disk, &self.folder.logs(), |day| day.strip_prefix("date=")?.parse().ok());
+        let days = names(&*self.sides.disk, &self.sides.folder.logs(), |day| day.strip_prefix("date=")?.parse().ok());
         let mut logs = Vec::new();
         for day in days {
             let parse = |name: &str| match DatedName::parse(name)? {
-                DatedName::Log { id, seq } if id == self.id => Some(seq),
+                DatedName::Log { id, seq } if id == self.sides.id => Some(seq),
                 _ => None,
             };
-            let seqs = names(&*self.disk, &self.folder.log_day(day), parse);
-            logs.extend(seqs.iter().filter(|seq| **seq < cut.seq).map(|seq| self.folder.log_file(day, &self.id, *seq)));
+            let seqs = names(&*self.sides.disk, &self.sides.folder.log_day(day), parse);
+            logs.extend(
+                seqs.iter()
+                    .filter(|seq| **seq < cut.seq)
+                    .map(|seq| self.sides.folder.log_file(day, &self.sides.id, *seq)),
+            );
         }
         logs
     }
 
     async fn shared(&self, covered: Option<Covered>) -> Result<Vec<Superseded>, StoreError> {
-        let folder = layout::realtime_of_incarnation(&self.id, self.incarnation);
-        let listed = self.store.list(&folder).await?;
+        let folder = layout::realtime_of_incarnation(&self.sides.id, self.sides.incarnation);
+        let listed = self.sides.store.list(&folder).await?;
         let views = listed.iter().filter_map(|listed| RealtimeName::parse(listed.key.name())).collect();
-        let key = |name: &RealtimeName| layout::realtime_view(&self.id, self.incarnation, name);
+        let key = |name: &RealtimeName| layout::realtime_view(&self.sides.id, self.sides.incarnation, name);
         Ok(superseded_views(views, covered).iter().map(key).map(Superseded::Shared).collect())
     }
 
     async fn remove(&self, file: Superseded) -> Result<(), StoreError> {
         match &file {
             Superseded::Local(path) => {
-                if let Err(error) = self.disk.remove(path)
+                if let Err(error) = self.sides.disk.remove(path)
                     && error.kind() != io::ErrorKind::NotFound
                 {
                     tracing::warn!(%error, "not retired");
                     return Ok(());
                 }
             }
-            Superseded::Shared(key) => self.store.delete(key).await?,
+            Superseded::Shared(key) => self.sides.store.delete(key).await?,
         }
         tracing::debug!(file = ?file, "retired");
         Ok(())

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use log::{Cut, DatedFile, JournalMark, LogError, LogPiece, Snapshot};
-use schema::{Date, Generation, MonitorId, Position, Source};
+use schema::{Date, Generation, Incarnation, MonitorId, Position, Source};
 use storage::layout::{self, DataFolder, DatedName};
 use storage::{Created, Disk, Key, Linked, Mode, Store, StoreError};
 
@@ -54,13 +54,20 @@ pub(crate) enum UploadError {
     Ahead { key: Key, found: String, committed: String },
 }
 
+/// The two sides between which files move, and whose they are.
+#[derive(Debug, Clone)]
+pub(crate) struct Sides {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) folder: DataFolder,
+    pub(crate) id: MonitorId,
+    pub(crate) incarnation: Incarnation,
+}
+
 /// The uploader's state. One task owns it.
 #[derive(Debug)]
 pub(crate) struct Uploader {
-    store: Arc<dyn Store>,
-    disk: Arc<dyn Disk>,
-    folder: DataFolder,
-    id: MonitorId,
+    sides: Sides,
     /// `upload.bytes`: how much is appended at a time.
     bytes: u64,
     /// Whether closed files are linked instead; until the store says no.
@@ -86,20 +93,11 @@ struct OpenFile {
 
 impl Uploader {
     /// An uploader that has not looked yet.
-    pub(crate) fn new(
-        store: Arc<dyn Store>,
-        disk: Arc<dyn Disk>,
-        folder: DataFolder,
-        id: MonitorId,
-        bytes: u64,
-    ) -> Self {
+    pub(crate) fn new(sides: Sides, bytes: u64) -> Self {
         // A store with paths on this machine can most often be linked into.
-        let links = store.local_path(&layout::store()).is_some();
+        let links = sides.store.local_path(&layout::store()).is_some();
         Self {
-            store,
-            disk,
-            folder,
-            id,
+            sides,
             bytes: bytes.max(1),
             links,
             checked: false,
@@ -142,7 +140,7 @@ impl Uploader {
     /// Sees what is new in the log. The reading syncs, so it keeps off the
     /// threads that serve connections.
     async fn look(&mut self) -> Result<(), UploadError> {
-        let (disk, folder, mark) = (Arc::clone(&self.disk), self.folder.clone(), self.mark);
+        let (disk, folder, mark) = (Arc::clone(&self.sides.disk), self.sides.folder.clone(), self.mark);
         let read = tokio::task::spawn_blocking(move || Snapshot::read(&*disk, &folder, mark.as_ref()));
         let Some(snapshot) = read.await.map_err(std::io::Error::other)?? else { return Ok(()) };
         for generation in &snapshot.generations {
@@ -176,7 +174,7 @@ impl Uploader {
     async fn check(&mut self) -> Result<(), UploadError> {
         let committed = self.committed();
         let end = self.mark.map_or(Position::default(), |mark| mark.position);
-        for listed in self.store.list(&layout::master()).await? {
+        for listed in self.sides.store.list(&layout::master()).await? {
             let Some((_, DatedName::Log { id, seq })) = layout::parse_dated(&listed.key) else { continue };
             let known = committed.iter().find(|(known, _)| *known == seq);
             let limit = match known {
@@ -185,7 +183,7 @@ impl Uploader {
                 None if seq < end.seq => u64::MAX,
                 None => 0,
             };
-            if id == self.id && listed.len > limit {
+            if id == self.sides.id && listed.len > limit {
                 let (found, committed) = (format!("{} bytes", listed.len), format!("{limit}"));
                 return Err(UploadError::Ahead { key: listed.key, found, committed });
             }
@@ -193,7 +191,7 @@ impl Uploader {
         let published = self.newest_cut().await?;
         let open = self.mark.map_or(Generation::default(), |mark| mark.generation);
         if let Some(cut) = published.filter(|cut| *cut >= open) {
-            let key = layout::cut(&Source::Monitor(self.id.clone()), cut);
+            let key = layout::cut(&Source::Monitor(self.sides.id.clone()), cut);
             let (found, committed) = ("a cut".to_owned(), format!("generations below {open} only"));
             return Err(UploadError::Ahead { key, found, committed });
         }
@@ -212,7 +210,7 @@ impl Uploader {
     }
 
     async fn newest_cut(&self) -> Result<Option<Generation>, StoreError> {
-        let cuts = self.store.list(&layout::cuts_of(&Source::Monitor(self.id.clone()))).await?;
+        let cuts = self.sides.store.list(&layout::cuts_of(&Source::Monitor(self.sides.id.clone()))).await?;
         Ok(cuts.iter().filter_map(|listed| layout::parse_cut(listed.key.name())).max())
     }
 
@@ -223,10 +221,10 @@ impl Uploader {
             return Ok(());
         }
         let key = self.key(seq, date);
-        let local = self.folder.log_file(date, &self.id, seq);
+        let local = self.sides.folder.log_file(date, &self.sides.id, seq);
         // A tail that was never committed must not come along.
-        if self.links && self.disk.length(&local)? == Some(length) {
-            match self.store.link_from(&local, &key).await? {
+        if self.links && self.sides.disk.length(&local)? == Some(length) {
+            match self.sides.store.link_from(&local, &key).await? {
                 Linked::Linked => {
                     self.uploaded.position = end;
                     return Ok(());
@@ -245,11 +243,11 @@ impl Uploader {
             return Ok(());
         }
         let key = self.key(seq, date);
-        let mut stored = self.store.length(&key).await?.unwrap_or(0);
+        let mut stored = self.sides.store.length(&key).await?.unwrap_or(0);
         while stored < length {
             let to = length.min(stored + self.bytes);
             let bytes = self.local(seq, date, stored, to)?;
-            match self.store.append(&key, stored, bytes).await {
+            match self.sides.store.append(&key, stored, bytes).await {
                 Ok(()) => stored = to,
                 Err(StoreError::WrongLength { found, .. }) if found > stored => stored = found,
                 Err(error) => return Err(error.into()),
@@ -264,11 +262,11 @@ impl Uploader {
     }
 
     fn key(&self, seq: u64, date: Date) -> Key {
-        layout::dated(date, &DatedName::Log { id: self.id.clone(), seq })
+        layout::dated(date, &DatedName::Log { id: self.sides.id.clone(), seq })
     }
 
     fn local(&self, seq: u64, date: Date, from: u64, to: u64) -> std::io::Result<Bytes> {
-        let file = self.disk.open(&self.folder.log_file(date, &self.id, seq), Mode::Read)?;
+        let file = self.sides.disk.open(&self.sides.folder.log_file(date, &self.sides.id, seq), Mode::Read)?;
         let mut bytes = vec![0; (to - from) as usize];
         file.read_exact_at(&mut bytes, from)?;
         Ok(bytes.into())
@@ -278,7 +276,9 @@ impl Uploader {
     async fn publish(&mut self, cut: &Cut) -> Result<(), UploadError> {
         let key = cut.key();
         let bytes = Bytes::from(cut.seal()?);
-        if self.store.create(&key, bytes.clone()).await? == Created::Exists && self.store.read(&key).await? != bytes {
+        if self.sides.store.create(&key, bytes.clone()).await? == Created::Exists
+            && self.sides.store.read(&key).await? != bytes
+        {
             let (found, committed) = ("another content".to_owned(), files(&cut.files));
             return Err(UploadError::Ahead { key, found, committed });
         }

@@ -33,7 +33,7 @@ impl Unreliable {
         let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
         let lost = self.loses > 0 && call.is_multiple_of(self.loses);
         let error = StoreError::Unknown { operation, key: key.clone(), source: "no answer".into() };
-        lost.then(|| (call / self.loses % 2 == 0, error))
+        lost.then(|| ((call / self.loses).is_multiple_of(2), error))
     }
 }
 

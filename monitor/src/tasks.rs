@@ -1,0 +1,179 @@
+//! The tasks of a monitor: who is started with what, and stopped in which order.
+//!
+//! Stop: accept no more, read what has been received, commit it, tell the
+//! clients, end the committer, upload once more, write the last status, give
+//! the lock back. Every task is awaited, also when one of them fails.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use storage::DiskLock;
+use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::budget::Budget;
+use crate::buffer::Buffer;
+use crate::committer::{Committer, Progress};
+use crate::error::MonitorError;
+use crate::health::Health;
+use crate::ingest::Ingest;
+use crate::intake::Intakes;
+use crate::listener::listen;
+use crate::monitor::World;
+use crate::options::Options;
+use crate::quarantine::Quarantine;
+use crate::recovered::Recovered;
+use crate::retire::Retirement;
+use crate::status::Reporter;
+use crate::upkeep::Upkeep;
+use crate::uploader::{Sides, Uploaded, Uploader};
+
+/// How long a drain waits for connections: for bytes received to find room, and
+/// for clients to take their last answers.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// A monitor's tasks, running.
+#[derive(Debug)]
+pub(crate) struct Tasks {
+    /// How far the log is.
+    pub(crate) progress: watch::Receiver<Progress>,
+    /// How far the store is.
+    pub(crate) uploaded: watch::Receiver<Uploaded>,
+    buffer: Arc<Buffer>,
+    health: Arc<Health>,
+    drain: CancellationToken,
+    abort: CancellationToken,
+    /// Everything is durable that will be.
+    committed: CancellationToken,
+    /// Nothing more will change.
+    stopped: CancellationToken,
+    connections: TaskTracker,
+    committer: oneshot::Receiver<Result<(), MonitorError>>,
+    listening: JoinHandle<()>,
+    upkeep: JoinHandle<()>,
+    reporter: JoinHandle<()>,
+    _lock: DiskLock,
+}
+
+impl Tasks {
+    /// Starts them all.
+    pub(crate) fn spawn(
+        options: Options,
+        world: World,
+        recovered: Recovered,
+        listener: TcpListener,
+        address: SocketAddr,
+    ) -> Result<Self, MonitorError> {
+        let Recovered { lock, folder, identity, writer, services, rows, buffer } = recovered;
+        let World { disk, store, clock, find_covered } = world;
+        let [drain, abort, committed, stopped] = std::array::from_fn(|_| CancellationToken::new());
+        let connections = TaskTracker::new();
+        let health = Arc::new(Health::new(Arc::clone(&buffer)));
+        let (progress, progressed) = watch::channel(Progress::of(&writer, rows.count()));
+        let (uploaded, has_uploaded) = watch::channel(Uploaded::default());
+        let ingest = Arc::new(Ingest {
+            buffer: Arc::clone(&buffer),
+            intakes: Intakes::new(options.metrics, Arc::clone(&services)),
+            budget: Budget::new(options.listen_bytes, options.listen_connections),
+            connections: options.listen_connections,
+            clock: Arc::clone(&clock),
+            future: options.accept_future,
+            monitor: identity.id.clone(),
+            incarnation: identity.incarnation,
+            drain: drain.clone(),
+            abort: abort.clone(),
+        });
+        let reporter = Reporter {
+            disk: Arc::clone(&disk),
+            folder: folder.clone(),
+            address,
+            ingest: Arc::clone(&ingest),
+            services,
+            connections: connections.clone(),
+            progress: progressed.clone(),
+            reasons: health.reasons(),
+            uploaded: has_uploaded.clone(),
+        };
+        let (id, incarnation) = (identity.id, identity.incarnation);
+        let sides = Sides { store, disk: Arc::clone(&disk), folder: folder.clone(), id, incarnation };
+        let upkeep = Upkeep {
+            uploader: Uploader::new(sides.clone(), options.upload_bytes),
+            retirement: Retirement::new(sides, options.views_grace),
+            find_covered,
+            health: Arc::clone(&health),
+            clock: Arc::clone(&clock),
+            progress: progressed.clone(),
+            uploaded,
+            every: options.upload_every,
+            bytes: options.upload_bytes,
+        };
+        let committer = Committer {
+            writer,
+            buffer: Arc::clone(&buffer),
+            health: Arc::clone(&health),
+            clock,
+            quarantine: Quarantine::new(Arc::clone(&disk), folder.clone(), options.quarantine_bytes),
+            disk,
+            folder,
+            rows,
+            progress,
+            reserve: options.disk_reserve,
+            realtime_rows: options.realtime_rows,
+        };
+        Ok(Self {
+            progress: progressed,
+            uploaded: has_uploaded,
+            buffer,
+            health,
+            committer: committer.spawn()?,
+            reporter: tokio::spawn(reporter.run(stopped.clone())),
+            upkeep: tokio::spawn(upkeep.run(committed.clone())),
+            listening: tokio::spawn(listen(listener, ingest, connections.clone())),
+            connections,
+            drain,
+            abort,
+            committed,
+            stopped,
+            _lock: lock,
+        })
+    }
+
+    /// Waits until `stop` is cancelled, or the committer fails, and stops them
+    /// all, in order.
+    pub(crate) async fn run(mut self, stop: CancellationToken) -> Result<(), MonitorError> {
+        let failed = tokio::select! {
+            () = stop.cancelled() => None,
+            ended = &mut self.committer => Some(ended),
+        };
+        self.drain.cancel();
+        let listening = self.listening.await;
+        self.connections.close();
+        // Where nothing can become durable, there is nothing to wait for.
+        let hopeless = failed.is_some() || self.health.reasons().borrow().any().is_some();
+        if hopeless || tokio::time::timeout(DRAIN, self.connections.wait()).await.is_err() {
+            self.abort.cancel();
+            self.connections.wait().await;
+        }
+        self.buffer.close();
+        let ended = match failed {
+            Some(ended) => ended,
+            None => self.committer.await,
+        };
+        self.buffer.abandon();
+        self.committed.cancel();
+        let upkeep = self.upkeep.await;
+        self.stopped.cancel();
+        let reporter = self.reporter.await;
+
+        // A thread that gives no answer has panicked.
+        ended.unwrap_or(Err(MonitorError::Panicked))?;
+        for (task, ended) in [("listener", listening), ("upkeep", upkeep), ("status", reporter)] {
+            ended.map_err(|source| MonitorError::Task { task, source })?;
+        }
+        Ok(())
+    }
+}
