@@ -15,6 +15,7 @@ use schema::{Date, Micros, MonitorId, Position};
 use serde::{Deserialize, Serialize};
 use storage::layout::DataFolder;
 
+use crate::checksum;
 use crate::journal::Record;
 use crate::mark::JournalMark;
 
@@ -85,8 +86,8 @@ impl LogPiece {
         }
         match pieces.last_mut() {
             Some(piece) if piece.seq == record.seq => {
-                let added = (record.to - record.from) as usize;
-                piece.crc32c = crc32c::crc32c_combine(piece.crc32c, record.log_crc32c, added);
+                let added = record.to - record.from;
+                piece.crc32c = checksum::join(piece.crc32c, record.log_crc32c, added);
                 piece.bytes.end = record.to;
                 piece.messages += record.messages;
             }
@@ -121,8 +122,8 @@ pub(crate) fn extend(files: &mut Vec<FileSummary>, record: &Record) {
     }
     match files.last_mut() {
         Some(file) if file.seq == record.seq => {
-            let added = (record.to - record.from) as usize;
-            file.crc32c = crc32c::crc32c_combine(file.crc32c, record.log_crc32c, added);
+            let added = record.to - record.from;
+            file.crc32c = checksum::join(file.crc32c, record.log_crc32c, added);
             file.length = record.to;
             file.messages += record.messages;
             file.least = file.least.min(record.least);

@@ -1,7 +1,7 @@
 //! Import: existing files become dated files of a source of their own.
 //!
 //! Lines go in, from whatever the caller reads; out come dated files in the store and one cut that names them and makes
-//! them count. Two steps: [`stage`] parses and files every message by its own date, locally; [`publish`] puts the files
+//! them count. Two steps: [`stage()`] parses and files every message by its own date, locally; [`publish()`] puts the files
 //! in the store and publishes the cut.
 //!
 //! # Format

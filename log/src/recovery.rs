@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use schema::{Generation, Metrics};
 use storage::layout::DataFolder;
-use storage::{Disk, Mode, is_temporary, publish_replacing};
+use storage::{Disk, Mode, is_full, is_temporary, publish_replacing};
 
 use crate::error::LogError;
 use crate::identity::Identity;
@@ -181,8 +181,7 @@ impl Found {
     ) -> Result<JournalFile, LogError> {
         // The journal first: log bytes are never gone while a record speaks of them.
         if self.last.is_none() {
-            // Only an opening's name can be unsynced then, and only a new name is surely durable.
-            publish_replacing(disk, &self.path, &self.opening)?;
+            self.publish_opening_again(disk)?;
         }
         let mut journal = JournalFile::open(disk, &self.path, self.state.mark().journal_offset)?;
         journal.cut_tail()?;
@@ -206,6 +205,15 @@ impl Found {
         }
         sync_folder_of(disk, &self.path)?;
         Ok(journal)
+    }
+
+    /// In a journal of nothing but an opening, its name can be unsynced, and after a failed sync only a new name is surely
+    /// durable. A full disk has no room for that; then syncing the folder has to do.
+    fn publish_opening_again(&self, disk: &dyn Disk) -> Result<(), LogError> {
+        match publish_replacing(disk, &self.path, &self.opening) {
+            Err(error) if is_full(&error) => Ok(()),
+            done => Ok(done?),
+        }
     }
 }
 

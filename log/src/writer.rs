@@ -5,21 +5,23 @@
 //! batch lies in one log file; nothing is written behind a commit that failed
 //! but that same batch again, at the same place, through fresh descriptors.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod queueing;
+mod rotation;
+
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use schema::{Date, Generation, Metrics, Micros, Position, Rejects};
+use schema::{Date, Metrics, Micros, Position};
 use storage::layout::DataFolder;
-use storage::{Created, Disk, DiskFile, Mode, is_full, publish_new};
+use storage::{Disk, DiskFile, Mode, is_full};
 
 use crate::batch::Batch;
 use crate::error::{CommitError, LogError};
-use crate::files::{self, LogSlice};
+use crate::files;
 use crate::identity::Identity;
-use crate::journal::{JournalFile, Opening, Record};
-use crate::queue::{self, Queue};
+use crate::journal::{JournalFile, Record};
+use crate::queue::Queue;
 use crate::recovery::{self, Recovered, Recovery};
 use crate::rows::Rows;
 use crate::state::State;
@@ -93,7 +95,7 @@ impl Writer {
         now: Micros,
     ) -> Result<(Self, Recovery), LogError> {
         if recovery::is_first_start(&*disk, &folder, identity)? {
-            begin(&*disk, &folder, identity, &options, now)?;
+            rotation::begin(&*disk, &folder, identity, &options, now)?;
         }
         let Recovered { state, journal, queue, report } =
             recovery::recover(&*disk, &folder, identity, &options.metrics)?;
@@ -138,69 +140,6 @@ impl Writer {
         }
     }
 
-    /// Appends the batch's rows to the queue. To be called after each commit,
-    /// once its acks are on their way. A failure costs nothing but freshness:
-    /// the rows are derived from the log by a later call.
-    pub fn append_queue(&mut self, batch: &Batch) {
-        let position = self.state.position();
-        let missing = Position { offset: position.offset - batch.log.len() as u64, ..position };
-        let through = self.queue.through();
-        let goes_on = through == missing || files::next_file(through) == missing;
-        let done = if goes_on {
-            self.queue.append(&*self.disk, &batch.queue, position).map_err(LogError::from)
-        } else {
-            self.derive_queue()
-        };
-        if let Err(error) = done.and_then(|()| self.queue.expect(self.state.mark().queue_len)) {
-            tracing::warn!(%error, "queue lags");
-        }
-    }
-
-    /// Closes the open generation and opens the next, which `tick` opens; says
-    /// the cut between them. To be called between two commits.
-    ///
-    /// # Errors
-    /// [`CommitError::Full`] when there is no room, or a commit waits for some:
-    /// the generation stays open. [`CommitError::Io`]: open the log anew.
-    pub fn rotate(&mut self, tick: Micros) -> Result<Position, CommitError> {
-        match &self.health {
-            Health::Good => {}
-            Health::Full { .. } => {
-                return Err(CommitError::Full(io::ErrorKind::StorageFull.into()));
-            }
-            Health::Lost => return Err(lost("an earlier write failed")),
-        }
-        let header = queue::header(&self.options.metrics).len() as u64;
-        let opening = self.state.close(tick, header);
-        let path = self.folder.journal(opening.generation);
-        let (journal, journal_offset) = match self.open_generation(&path, &opening) {
-            Ok(opened) => opened,
-            Err(error) if is_full(&error) && matches!(self.disk.length(&path), Ok(None)) => {
-                return Err(CommitError::Full(error));
-            }
-            Err(error) => return Err(self.fail(error)),
-        };
-        // What the closed journal had reserved is given back; nothing depends on it.
-        let _ = self.journal.trim();
-        self.journal = journal;
-        self.log = None;
-        let path = self.folder.queue(opening.generation);
-        self.queue = Queue::new(path, &self.options.metrics, opening.start());
-        self.state = State::opened(opening, journal_offset);
-        // A queue that cannot be begun now is begun with the first row.
-        let _ = self.queue.append(&*self.disk, &[], self.state.position());
-        Ok(self.state.position())
-    }
-
-    fn open_generation(&self, path: &Path, opening: &Opening) -> io::Result<(JournalFile, u64)> {
-        let end = publish_opening(&*self.disk, path, opening)?;
-        let mut journal = JournalFile::open(&*self.disk, path, end)?;
-        match journal.reserve(0) {
-            Err(error) if !is_full(&error) => Err(error),
-            _ => Ok((journal, end)),
-        }
-    }
-
     /// Where a batch goes: on in the open file, or into a new one.
     fn place(&self, batch: &Batch, today: Date) -> Place {
         let mark = self.state.mark();
@@ -235,17 +174,15 @@ impl Writer {
         if let Some(log) = self.log.as_ref().filter(|log| log.seq == seq) {
             return Ok(Arc::clone(&log.file));
         }
-        let path = self.log_path(place.date, seq);
-        if place.position.offset == 0
-            && let Some(folder) = path.parent()
-        {
-            self.disk.create_folders(folder)?;
-            let file = self.disk.open(&path, Mode::Write)?;
-            self.disk.sync_folder(folder)?;
-            self.log = Some(OpenLog { seq, file: Arc::clone(&file) });
-            return Ok(file);
+        let folder = self.folder.log_day(place.date);
+        let begins = place.position.offset == 0;
+        if begins {
+            self.disk.create_folders(&folder)?;
         }
-        let file = self.disk.open(&path, Mode::Write)?;
+        let file = self.disk.open(&self.log_path(place.date, seq), Mode::Write)?;
+        if begins {
+            self.disk.sync_folder(&folder)?;
+        }
         self.log = Some(OpenLog { seq, file: Arc::clone(&file) });
         Ok(file)
     }
@@ -269,73 +206,6 @@ impl Writer {
     fn fail(&mut self, error: io::Error) -> CommitError {
         self.health = Health::Lost;
         CommitError::Io(error)
-    }
-
-    /// After recovery: derives what the queue lacks. A full disk leaves that
-    /// for later.
-    fn settle_queue(&mut self) -> Result<bool, LogError> {
-        let lacked = self.queue.through() != self.state.position();
-        match self.derive_queue().and_then(|()| self.queue.open(&*self.disk)) {
-            Err(LogError::Disk(error)) if is_full(&error) => {
-                tracing::warn!(%error, "queue lags");
-                Ok(lacked)
-            }
-            done => done.and_then(|()| self.queue.expect(self.state.mark().queue_len)).map(|()| lacked),
-        }
-    }
-
-    fn derive_queue(&mut self) -> Result<(), LogError> {
-        let missing = self.missing_from_queue();
-        self.queue.derive(&*self.disk, &missing, &mut self.rows)
-    }
-
-    /// The log bytes whose rows the queue lacks.
-    fn missing_from_queue(&self) -> Vec<LogSlice> {
-        let through = self.queue.through();
-        let files = self.state.files().iter().filter(|file| file.seq >= through.seq);
-        let slices = files.map(|file| LogSlice {
-            path: self.log_path(file.date, file.seq),
-            seq: file.seq,
-            date: file.date,
-            bytes: if file.seq == through.seq { through.offset..file.length } else { 0..file.length },
-        });
-        slices.filter(|slice| !slice.bytes.is_empty()).collect()
-    }
-}
-
-/// Begins the very first generation.
-fn begin(
-    disk: &dyn Disk,
-    folder: &DataFolder,
-    identity: &Identity,
-    options: &Options,
-    now: Micros,
-) -> Result<(), LogError> {
-    let generation = Generation::new(1);
-    let opening = Opening {
-        id: identity.id.clone(),
-        incarnation: identity.incarnation,
-        generation,
-        seq: 1,
-        tick: now,
-        commit: 0,
-        messages: 0,
-        queue_len: queue::header(&options.metrics).len() as u64,
-        rejected: Rejects::NONE,
-        clients: BTreeMap::new(),
-        services: BTreeSet::new(),
-        before: None,
-    };
-    publish_opening(disk, &folder.journal(generation), &opening)?;
-    Ok(())
-}
-
-/// Publishes a journal that holds nothing but its opening; says its length.
-fn publish_opening(disk: &dyn Disk, path: &Path, opening: &Opening) -> io::Result<u64> {
-    let frame = opening.encode().ok_or_else(|| io::Error::other("too many clients for a journal"))?;
-    match publish_new(disk, path, &frame)? {
-        Created::Created => Ok(frame.len() as u64),
-        Created::Exists => Err(io::ErrorKind::AlreadyExists.into()),
     }
 }
 

@@ -227,6 +227,24 @@ fn a_full_disk_acknowledges_nothing_and_goes_on_when_there_is_room() {
 }
 
 #[test]
+fn recovery_takes_no_room() {
+    let Written { disk, batches, .. } = written(2);
+    let (mut writer, _) = open(&disk).unwrap();
+    writer.rotate(Micros::MIN).unwrap();
+    // Rows that come late are nobody's any more.
+    writer.append_queue(&batches[1]);
+    let disk = disk.kill();
+    disk.set_room(0);
+    let (mut writer, _) = open(&disk).unwrap();
+    assert_eq!((writer.state().mark().commit, writer.state().generation().get()), (2, 2));
+    assert!(matches!(writer.commit(&batches[0], today()), Err(CommitError::Full(_))));
+    disk.set_room(1 << 30);
+    writer.commit(&batches[0], today()).unwrap();
+    writer.append_queue(&batches[0]);
+    assert!(bytes(&disk, &World::folder().queue(Generation::new(2))).ends_with(&batches[0].queue));
+}
+
+#[test]
 fn nothing_but_the_same_batch_is_written_behind_a_commit_that_found_no_room() {
     let Written { disk, .. } = written(1);
     let (mut writer, _) = open(&disk).unwrap();

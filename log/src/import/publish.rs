@@ -29,7 +29,7 @@ pub async fn newest(store: &dyn Store, import: ImportHash) -> Result<Option<Cut>
 /// # Errors
 /// [`LogError::AlreadyImported`] when the same input already counts; [`LogError::Store`]; [`LogError::Disk`]. Nothing
 /// counts then, unless the store could not say ([`storage::StoreError::Unknown`]). What is left, here and in the store,
-/// is for [`clean`].
+/// is for [`clean()`].
 pub async fn publish(
     store: &dyn Store,
     disk: &dyn Disk,
