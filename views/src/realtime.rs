@@ -3,7 +3,7 @@
 //! Enters: the journal, the queue and the views that are here. Leaves: for each
 //! generation above the manifest's cut a view up to the journal's last record,
 //! on this machine at once, and in the store when the bytes it stands for are
-//! uploaded; older views of the same generation go after a grace.
+//! uploaded. The monitor retires what is superseded.
 //!
 //! What must hold: everything needed is in the files, nothing in this process,
 //! so any of them may be lost or damaged: a view is built on the one before or
@@ -16,16 +16,14 @@
 //! messages are received in the same process it belongs on a thread of its own.
 
 mod publish;
-mod retire;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use log::GenerationLog;
 use schema::queue_row::Rows;
 use schema::{Generation, MonitorId, Position};
 use storage::layout::RealtimeName;
-use storage::{Clock, publish_new};
+use storage::publish_new;
 
 use crate::error::{Result, ViewError};
 use crate::fold::Table;
@@ -34,21 +32,15 @@ use crate::own::Own;
 use crate::reader::{Local, Reader};
 use crate::realtime_view::{Note, RealtimeView};
 use crate::selection::Selection;
-use retire::Superseded;
 
 /// Refreshes the realtime views of one monitor.
 #[derive(Debug)]
 pub struct Refresher {
     reader: Reader,
-    clock: Arc<dyn Clock>,
-    /// How long a superseded view stays, in microseconds.
-    grace: i64,
     /// The newest manifest seen, and what it covers of this monitor.
     covered: (u64, Option<CoveredMonitor>),
     /// What the store has, once it was listed.
     stored: Option<BTreeSet<RealtimeName>>,
-    superseded_here: Superseded,
-    superseded_in_store: Superseded,
 }
 
 /// What a refresh came to.
@@ -65,20 +57,10 @@ pub struct Refreshed {
 }
 
 impl Refresher {
-    /// A refresher for the monitor whose data folder `reader` has; superseded
-    /// views stay for `grace`.
+    /// A refresher for the monitor whose data folder `reader` has.
     #[must_use]
-    pub fn new(reader: Reader, clock: Arc<dyn Clock>, grace: std::time::Duration) -> Self {
-        let grace = i64::try_from(grace.as_micros()).unwrap_or(i64::MAX);
-        Refresher {
-            reader,
-            clock,
-            grace,
-            covered: (0, None),
-            stored: None,
-            superseded_here: Superseded::default(),
-            superseded_in_store: Superseded::default(),
-        }
+    pub fn new(reader: Reader) -> Self {
+        Refresher { reader, covered: (0, None), stored: None }
     }
 
     /// Brings every view on this machine up to the journal; none before the

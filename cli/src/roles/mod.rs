@@ -106,7 +106,8 @@ impl Running {
         let published = on_refreshed.subscribe();
         let rotation = monitoring::Rotation::new(place, schedule, &monitor, on_refreshed)?;
         let ended = CancellationToken::new();
-        let refresh = refresh::Refresh::new(place, settings, monitor.progress(), refreshed, ended.clone());
+        let (progress, uploaded) = (monitor.progress(), monitor.uploaded());
+        let refresh = refresh::Refresh::new(place, settings, progress, uploaded, refreshed, ended.clone());
         let (stop, guard) = (self.stop.clone(), ended.drop_guard());
         self.tasks.spawn(rotation.run(stop));
         self.tasks.spawn(async move {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use monitor::Progress;
+use monitor::{Progress, Uploaded};
 use schema::{Micros, Position};
 use storage::Clock;
 use tokio::runtime::Handle;
@@ -23,6 +23,7 @@ pub(super) struct Refresh {
     every: Duration,
     bytes: u64,
     progress: watch::Receiver<Progress>,
+    uploaded: watch::Receiver<Uploaded>,
     refreshed: watch::Sender<Option<(Refreshed, Micros)>>,
     /// The monitor has ended: nothing more becomes durable.
     ended: CancellationToken,
@@ -34,15 +35,17 @@ impl Refresh {
         place: &Place,
         settings: &Settings,
         progress: watch::Receiver<Progress>,
+        uploaded: watch::Receiver<Uploaded>,
         refreshed: watch::Sender<Option<(Refreshed, Micros)>>,
         ended: CancellationToken,
     ) -> Self {
         Self {
-            refresher: Refresher::new(place.reader(), Arc::clone(&place.clock), settings.views_grace.0),
+            refresher: Refresher::new(place.reader()),
             clock: Arc::clone(&place.clock),
             every: settings.refresh_every.0,
             bytes: settings.refresh_bytes.0,
             progress,
+            uploaded,
             refreshed,
             ended,
             runtime: Handle::current(),
@@ -81,6 +84,10 @@ impl Refresh {
             Ok(None) => {}
             // What it lacks is read from the log meanwhile: answers stay exact, and slower.
             Err(error) => tracing::error!(%error, "refresh failed, trying again"),
+        }
+        let uploaded = self.uploaded.borrow().position;
+        if let Err(error) = self.refresher.publish(uploaded).await {
+            tracing::warn!(%error, "realtime view not in the store, trying again");
         }
     }
 }

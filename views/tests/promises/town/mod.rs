@@ -6,7 +6,6 @@ mod model;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use log::{Batch, Cut, Identity, Snapshot, Writer};
 use schema::{Generation, ImportHash, Incarnation, Metrics, MonitorId, Position, Source, queue_row};
@@ -44,8 +43,6 @@ pub(crate) struct Import {
     pub(crate) hash: ImportHash,
     pub(crate) cuts: Vec<Vec<Sent>>,
 }
-
-pub(crate) const GRACE: Duration = Duration::from_secs(600);
 
 impl Town {
     pub(crate) async fn new() -> Self {
@@ -107,7 +104,7 @@ impl Town {
         let identity = Identity::read(&*self.disk, &monitor.folder).unwrap().unwrap();
         let folder = monitor.folder.clone();
         monitor.writer = Writer::open(self.disk.clone(), folder, &identity, options(), now).unwrap().0;
-        monitor.refresher = refresher(&self.disk, &self.store, &self.clock, &monitor.folder);
+        monitor.refresher = refresher(&self.disk, &self.store, &monitor.folder);
     }
 
     /// Appends up to `bytes` of the log to the store, and publishes each cut
@@ -199,12 +196,10 @@ impl Town {
         monitor.refresher.publish(monitor.uploaded).await.unwrap();
     }
 
-    /// Lets the grace pass and removes what is superseded: realtime views, and
-    /// everything local below the newest manifest's cut.
+    /// Removes what is superseded, as the monitor does after a grace: realtime
+    /// views, and everything local below the newest manifest's cut.
     pub(crate) async fn retire(&mut self, monitor: usize) {
-        self.monitors[monitor].refresher.retire().await.unwrap();
-        self.clock.advance(GRACE.as_micros() as i64);
-        self.monitors[monitor].refresher.retire().await.unwrap();
+        self.retire_views(monitor).await;
         let Some(manifest) = views::Manifest::newest(&*self.store).await.unwrap() else { return };
         let log = self.snapshot(monitor);
         let monitor = &self.monitors[monitor];
@@ -215,6 +210,21 @@ impl Town {
             }
             self.disk.remove(&monitor.folder.queue(generation.generation)).unwrap();
             self.disk.remove(&monitor.folder.journal(generation.generation)).unwrap();
+        }
+    }
+
+    /// Of each generation only the view that reaches furthest stays, here and in
+    /// the store.
+    async fn retire_views(&self, monitor: usize) {
+        let mut here = self.realtime_views(monitor);
+        here.sort();
+        for pair in here.windows(2).filter(|pair| generation(&pair[0]) == generation(&pair[1])) {
+            self.disk.remove(&pair[0]).unwrap();
+        }
+        let stored = self.store.list(&layout::realtime_of_monitor(&self.monitors[monitor].id)).await.unwrap();
+        let of = |listed: &storage::Listed| generation(listed.key.name().as_ref());
+        for pair in stored.windows(2).filter(|pair| of(&pair[0]) == of(&pair[1])) {
+            self.store.delete(&pair[0].key).await.unwrap();
         }
     }
 
@@ -246,7 +256,7 @@ impl Monitor {
         let id = MonitorId::new(id).unwrap();
         let identity = Identity::establish(&**disk, &folder, &id, Incarnation::new(id.len() as u64)).unwrap();
         let (writer, _) = Writer::open(disk.clone(), folder.clone(), &identity, options(), clock.now()).unwrap();
-        let refresher = refresher(disk, store, clock, &folder);
+        let refresher = refresher(disk, store, &folder);
         let (uploaded, cuts) = (writer.state().start(), writer.state().generation().get());
         Monitor { id, folder, writer, refresher, sent: Vec::new(), uploaded, cuts }
     }
@@ -256,7 +266,12 @@ fn options() -> log::Options {
     log::Options { log_bytes: 2000, metrics: Metrics::default() }
 }
 
-fn refresher(disk: &Arc<SimDisk>, store: &Arc<dyn Store>, clock: &Arc<ManualClock>, folder: &DataFolder) -> Refresher {
+fn refresher(disk: &Arc<SimDisk>, store: &Arc<dyn Store>, folder: &DataFolder) -> Refresher {
     let reader = Reader::new(store.clone(), Metrics::default()).with_folder(disk.clone(), folder.clone());
-    Refresher::new(reader, clock.clone(), GRACE)
+    Refresher::new(reader)
+}
+
+/// The generation of a realtime view, by its name.
+fn generation(path: &std::path::Path) -> Option<Generation> {
+    layout::RealtimeName::parse(path.file_name()?.to_str()?).map(|name| name.generation)
 }
