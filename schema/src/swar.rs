@@ -102,7 +102,7 @@ pub(crate) fn integer(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
 
 /// A number of up to seven bytes, such as `0.43` or `512`, in millionths, and its length; `None` if it is longer, has
 /// a sign, or is no JSON number. What follows it is not looked at.
-#[inline]
+#[inline(always)]
 pub(crate) fn short_decimal(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
     let word = load8(bytes, at) ^ (ONES * 0x30);
     let others = not_digits(word);

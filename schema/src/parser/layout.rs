@@ -45,12 +45,8 @@ enum Slot {
     ServiceNumber,
     TimeText,
     TimeNumber,
-    /// The metric of this index, as a plain number.
-    Plain(u8),
-    /// Its total, in an object.
-    Total(u8),
-    /// What is free of it.
-    Free(u8),
+    /// A number of a metric: itself or its total at the metric's index, what is free of it [`MAX_METRICS`] further.
+    Reading(u8),
     UnusedText,
     UnusedNumber,
 }
@@ -93,7 +89,7 @@ impl Layout {
     #[inline]
     pub(super) fn read(&self, bytes: &[u8], start: usize, metrics: &Metrics, scratch: &mut Scratch) -> Option<Fit> {
         let mut fit = Fit { service: 0..0, time: Micros::MIN, end: 0 };
-        let mut frees = [Millionths::default(); MAX_METRICS];
+        let mut readings = [Millionths::default(); 2 * MAX_METRICS];
         let mut at = start;
         for step in &self.steps {
             if !step.fits(swar::load16(bytes, at)) {
@@ -112,14 +108,9 @@ impl Layout {
                     fit.time = time;
                     end
                 }
-                Slot::Plain(i) | Slot::Total(i) => {
+                Slot::Reading(i) => {
                     let (value, end) = decimal(bytes, at)?;
-                    *scratch.values.get_mut(usize::from(i))? = value;
-                    end
-                }
-                Slot::Free(i) => {
-                    let (value, end) = decimal(bytes, at)?;
-                    *frees.get_mut(usize::from(i))? = value;
+                    *readings.get_mut(usize::from(i))? = value;
                     end
                 }
                 Slot::TimeText => {
@@ -139,8 +130,9 @@ impl Layout {
                 Slot::UnusedNumber => number::end(bytes, at).ok()?,
             };
         }
+        scratch.values.copy_from_slice(&readings[..MAX_METRICS]);
         for i in self.capacities.iter().map(|i| usize::from(*i)) {
-            let (total, free) = (scratch.values[i], frees[i]);
+            let (total, free) = (readings[i], readings[i + MAX_METRICS]);
             scratch.values[i] = judge::capacity(total, free, metrics[i].read).ok()?;
         }
         fit.end = at;
@@ -169,9 +161,9 @@ impl Slot {
         for (i, reading) in (0_u8..).zip(&object.metrics) {
             match reading {
                 Reading { value: None, .. } => {}
-                Reading { is_object: false, value, .. } if is(*value) => return Slot::Plain(i),
-                Reading { is_object: true, total, .. } if is(*total) => return Slot::Total(i),
-                Reading { is_object: true, free, .. } if is(*free) => return Slot::Free(i),
+                Reading { is_object: false, value, .. } if is(*value) => return Slot::Reading(i),
+                Reading { is_object: true, total, .. } if is(*total) => return Slot::Reading(i),
+                Reading { is_object: true, free, .. } if is(*free) => return Slot::Reading(i + MAX_METRICS as u8),
                 Reading { .. } => {}
             }
         }
