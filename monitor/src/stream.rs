@@ -125,10 +125,11 @@ impl Stream {
     /// The peer has ended the stream. The last object of a plain one needs no
     /// newline; on one with acks an unterminated rest is dropped.
     pub(crate) fn finish(&mut self, intake: &mut Intake, arrival: Arrival, ingest: &Ingest) {
+        let held = std::mem::replace(&mut self.held, Held::Partial(Vec::new()));
         if matches!(self.phase, Phase::Acking(_)) {
             return;
         }
-        match std::mem::replace(&mut self.held, Held::Partial(Vec::new())) {
+        match held {
             Held::Partial(partial) => {
                 let end = partial.len();
                 intake.input[..end].copy_from_slice(&partial);
@@ -152,6 +153,8 @@ impl Stream {
                     Phase::Plain | Phase::Opening => partial.is_empty() || memchr2(b'\n', b'}', new).is_some(),
                 };
                 if !completes && read.end <= MAX_LINE {
+                    // Many connections hold a little: no capacity to spare.
+                    partial.reserve_exact(new.len());
                     partial.extend_from_slice(new);
                     return None;
                 }
