@@ -6,5 +6,6 @@ extern crate hourglass_views as views;
 
 mod answers_are_exact;
 mod refreshing;
+mod starting_over;
 mod town;
 mod verify_finds;
