@@ -60,13 +60,13 @@ fn a_full_disk_stops_the_acks_and_room_brings_them_back() {
             }
         })
     };
-    until("the status to say that the disk is full", || {
+    until("the status to say that there is no room", || {
         let status = run(&data, "status --data DATA --check");
-        status.code == Some(1) && status.stdout.contains("full")
+        status.code == Some(1) && status.stdout.contains("no room")
     });
     let blocked = acked.load(Ordering::SeqCst);
     assert!(blocked < 40_000 - 100, "acks stopped");
-    assert!(server.log().contains("full"), "the log says why: {}", server.log());
+    assert!(server.log().contains("no room"), "the log says why: {}", server.log());
 
     fs::remove_file(disk.0.join("ballast")).unwrap();
     sender.join().unwrap();

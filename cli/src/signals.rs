@@ -24,7 +24,7 @@ pub(crate) fn drain_on_signal() -> Result<CancellationToken> {
                 std::process::exit(i32::from(FAILED));
             }
             first = false;
-            tracing::info!("draining; a second signal ends at once");
+            tracing::warn!("stopping once everything received or sent is settled; a second signal ends at once");
             drain.cancel();
         }
     });

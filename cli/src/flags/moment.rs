@@ -21,7 +21,7 @@ pub(crate) enum Moment {
     Instant(i64),
 }
 
-const FORMS: &str = "allowed: RFC 3339 as in 2026-11-21T08:15:00Z, YYYY-MM-DD, YYYY-MM-DDTHH:MM[:SS], now, \
+const FORMS: &str = "allowed: RFC 3339 as in 2026-11-21T08:15:00Z, YYYY-MM-DD, YYYY-MM-DDTHH:MM[:SS][Z], now, \
                      or relative as in -90m (units s, m, h, d, w)";
 
 impl FromStr for Moment {
@@ -39,7 +39,9 @@ impl FromStr for Moment {
             let offset = relative(&text[1..]).ok_or(FORMS)?;
             return Ok(Self::FromNow(sign * offset));
         }
-        let instant = DateTime::parse_from_rfc3339(text).map(|t| t.timestamp_micros());
+        let minute_with_zone = || DateTime::parse_from_str(&text.replace(['Z', 'z'], "+00:00"), "%Y-%m-%dT%H:%M%:z");
+        let instant = DateTime::parse_from_rfc3339(text).or_else(|_| minute_with_zone());
+        let instant = instant.map(|time| time.timestamp_micros());
         let date = || NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|d| d.and_time(NaiveTime::MIN));
         let minute = || NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M");
         let second = || NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f");
@@ -110,6 +112,8 @@ mod tests {
         assert_eq!(resolve("1970-01-01T00:01", Tz::UTC), 60_000_000);
         assert_eq!(resolve("1970-01-01T00:00:01.5", Tz::UTC), 1_500_000);
         assert_eq!(resolve("1970-01-01T01:00:00+01:00", Tz::UTC), 0);
+        assert_eq!(resolve("1970-01-01T01:00+01:00", Tz::Asia__Kolkata), 0);
+        assert_eq!(resolve("1970-01-01T00:01Z", Tz::Asia__Kolkata), 60_000_000);
     }
 
     #[test]
