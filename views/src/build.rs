@@ -90,7 +90,14 @@ pub async fn rebuild(store: Arc<dyn Store>, clock: Arc<dyn Clock>, options: Buil
     loop {
         let changes = Changes::since(&*store, from.as_deref(), &damaged).await?;
         if changes.monitors.is_empty() && changes.imports.is_empty() || from.is_some() && !changes.any {
-            return Ok(Built { manifest: previous.clone(), previous, published: false, files: 0, written: 0, again: Vec::new() });
+            return Ok(Built {
+                manifest: previous.clone(),
+                previous,
+                published: false,
+                files: 0,
+                written: 0,
+                again: Vec::new(),
+            });
         }
         let build = Build { store: store.clone(), options: options.clone(), from: from.clone(), base: number };
         let (changes, reduced) = build.run(changes).await?;

@@ -47,7 +47,8 @@ impl Changes {
         let mut changes = Changes { any: !damaged.is_empty(), ..Changes::default() };
         if let Some(previous) = previous {
             changes.latest_tick = previous.latest_tick;
-            changes.monitors = previous.monitors.iter().map(|covered| (covered.monitor.clone(), covered.clone())).collect();
+            changes.monitors =
+                previous.monitors.iter().map(|covered| (covered.monitor.clone(), covered.clone())).collect();
             changes.imports = previous.imports.iter().map(|covered| (covered.import, covered.clone())).collect();
         }
         let mut withdrawn = Vec::new();
@@ -164,7 +165,7 @@ impl Changes {
 
 /// Whether an import's cut adds its files; the others withdraw them.
 fn adds(cut: Generation) -> bool {
-    cut.get() % 2 == 0
+    cut.get().is_multiple_of(2)
 }
 
 fn count(files: &[DatedFile]) -> u64 {

@@ -20,7 +20,10 @@ pub(crate) struct Sent {
     pub(crate) values: [Millionths; 3],
 }
 
-/// Rows as plain numbers: (service, minute) to (messages, (sum, max, time of max) a metric).
+/// A row as plain numbers: (service, minute) and (messages, (sum, max, time of max) a metric).
+pub(crate) type Plain = ((String, u32), (u64, Vec<(i128, i64, i64)>));
+
+/// Plain rows by service and minute.
 pub(crate) type Model = BTreeMap<(String, u32), (u64, Vec<(i128, i64, i64)>)>;
 
 pub(crate) const MINUTE: i64 = 60_000_000;
@@ -55,7 +58,7 @@ pub(crate) fn count<'a>(messages: impl IntoIterator<Item = &'a Sent>) -> Model {
     model
 }
 
-pub(crate) fn plain(row: Row<'_>) -> ((String, u32), (u64, Vec<(i128, i64, i64)>)) {
+pub(crate) fn plain(row: Row<'_>) -> Plain {
     let metrics = row.metrics.iter().map(|metric| (metric.sum, metric.max.get(), metric.max_time.get()));
     ((row.service.to_string(), row.minute.get()), (row.msg_num, metrics.collect()))
 }

@@ -177,7 +177,7 @@ impl Table {
     #[must_use]
     pub fn rows_by_time(&self) -> Vec<Row<'_>> {
         let mut rows: Vec<Row<'_>> = self.rows().collect();
-        rows.sort_by(|a, b| a.minute.cmp(&b.minute));
+        rows.sort_by_key(|row| row.minute);
         rows
     }
 

@@ -13,13 +13,13 @@
 //!  "monitors":[{"monitor":"east","incarnation":"<16 hex>","generation":12,"position":"31:0",
 //!               "messages":9000,"latest":<us>}],
 //!  "imports":[{"import":"<64 hex>","cut":0,"messages":100,"latest":<us>}],
-//!  "services":[{"service":"checkout","partitions":[
-//!     ["2026-11-21",56,"<8 hex>",1440,86400,98304,"<8 hex>",29894400,29895839]]}],
+//!  "services":[{"service":"checkout","partitions":
+//!     "2026-11-20,51,<8 hex>,1440,86400,98304,<8 hex>,29892960,29894399 2026-11-21,56,..."}],
 //!  "content":"<64 hex>"}
 //! ```
 //! A partition is: period, base and attempt (both in its file's name), rows,
 //! messages, file bytes, CRC-32C of its canonical rows (`row_bytes`), first and
-//! last minute since 1970. `content` is the SHA-256 of one line
+//! last minute since 1970; all of a service's are one text, separated by spaces. `content` is the SHA-256 of one line
 //! `service period rows messages crc first last\n` a partition: equal content,
 //! equal hash, whatever the files are called and however they came about.
 
@@ -97,6 +97,7 @@ pub struct ServiceViews {
     /// Whose rows.
     pub service: ServiceName,
     /// Its partitions, by time; no two overlap.
+    #[serde(with = "partition")]
     pub partitions: Vec<Partition>,
 }
 
@@ -145,3 +146,6 @@ impl Manifest {
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

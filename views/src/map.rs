@@ -101,7 +101,8 @@ impl Map<'_> {
             };
             let others: Vec<_> = (1..threads).map(|_| scope.spawn(run)).collect();
             let first = run();
-            let others = others.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            let others =
+                others.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
             std::iter::once(first).chain(others).collect()
         });
 
@@ -238,7 +239,9 @@ impl<'a> Worker<'a> {
             if inside_line {
                 let Some(newline) = memchr(b'\n', &self.buffer[..filled]) else {
                     filled = 0;
-                    if at >= end { return Ok(done) }
+                    if at >= end {
+                        return Ok(done);
+                    }
                     continue;
                 };
                 self.buffer.copy_within(newline + 1..filled, 0);

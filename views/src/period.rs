@@ -9,8 +9,6 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use schema::{Date, Minute, Month};
-use serde::de::Visitor;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A day or a month, UTC. Ordered by its first minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,32 +79,5 @@ impl FromStr for Period {
             text.parse().ok().map(Period::Month)
         };
         period.ok_or_else(|| format!("{text:?} is neither YYYY-MM-DD nor YYYY-MM"))
-    }
-}
-
-impl Serialize for Period {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Period {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(Text)
-    }
-}
-
-/// Reads a period without allocating: a manifest holds thousands.
-struct Text;
-
-impl Visitor<'_> for Text {
-    type Value = Period;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("YYYY-MM-DD or YYYY-MM")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Period, E> {
-        text.parse().map_err(E::custom)
     }
 }

@@ -113,7 +113,13 @@ impl Reduce<'_> {
     }
 
     /// Sends a job for every partition that changes, taking it out of `kept`.
-    fn produce(&self, mut tables: Vec<Table>, spill: &mut Spill, kept: &mut Partitions, jobs: SyncSender<Job>) -> Result<()> {
+    fn produce(
+        &self,
+        mut tables: Vec<Table>,
+        spill: &mut Spill,
+        kept: &mut Partitions,
+        jobs: SyncSender<Job>,
+    ) -> Result<()> {
         let mut cutter = Cutter { reduce: self, kept, jobs, open: None };
         if spill.is_empty() {
             let Some(mut all) = tables.pop().map(Table::widened) else { return cutter.finish() };

@@ -34,7 +34,8 @@ impl Selection {
     /// Only minutes in one of `ranges`, which may overlap and come in any order.
     #[must_use]
     pub fn within(ranges: impl IntoIterator<Item = RangeInclusive<Minute>>) -> Self {
-        let mut ranges: Vec<Range<u32>> = ranges.into_iter().map(|range| range.start().get()..range.end().get() + 1).collect();
+        let mut ranges: Vec<Range<u32>> =
+            ranges.into_iter().map(|range| range.start().get()..range.end().get() + 1).collect();
         ranges.retain(|range| !range.is_empty());
         ranges.sort_by_key(|range| range.start);
         let mut merged: Vec<Range<u32>> = Vec::new();

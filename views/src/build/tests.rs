@@ -55,7 +55,11 @@ async fn go(world: &mut World, step: Step) {
         }
         Step::DamageAView(nth) => {
             let Some(manifest) = Manifest::newest(&*world.store).await.unwrap() else { return };
-            let files: Vec<_> = manifest.services.iter().flat_map(|views| views.partitions.iter().map(move |p| p.key(&views.service))).collect();
+            let files: Vec<_> = manifest
+                .services
+                .iter()
+                .flat_map(|views| views.partitions.iter().map(move |p| p.key(&views.service)))
+                .collect();
             if let Some(key) = files.get(nth) {
                 world.damage(key).await;
                 // Only what a build has to read is noticed by it; the rest is counted from nothing.
@@ -221,7 +225,10 @@ fn a_damaged_dated_file_is_refused_by_name_and_the_manifest_stands() {
         for damaged in [changed, intact[..intact.len() - 1].to_vec(), intact[..10].to_vec(), vec![b'x'; intact.len()]] {
             world.store.replace(&west, damaged.into()).await.unwrap();
             let refused = world.rebuild(false).await;
-            assert!(matches!(&refused, Err(ViewError::DatedFile { name, .. }) if name.contains(west.as_str())), "{refused:?}");
+            assert!(
+                matches!(&refused, Err(ViewError::DatedFile { name, .. }) if name.contains(west.as_str())),
+                "{refused:?}"
+            );
             assert_eq!(world.batch().await.unwrap(), before);
         }
         world.store.replace(&west, intact).await.unwrap();

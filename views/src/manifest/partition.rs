@@ -1,19 +1,19 @@
-//! A partition's entry in the manifest, read and written without allocating:
-//! a year of four hundred services has sixteen thousand.
+//! A partition's entry in the manifest: text that is read and written without
+//! allocating, because a year of four hundred services has sixteen thousand,
+//! and each query reads them.
 
 use std::fmt::{self, Write};
 
 use schema::{Minute, ServiceName};
 use serde::de::Visitor;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserializer, Serializer};
 use storage::Key;
 use storage::layout::{self, BatchName};
 
 use crate::period::Period;
 
 /// One batch view file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Entry", into = "Entry")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partition {
     /// The time it stands for.
     pub period: Period,
@@ -60,52 +60,61 @@ pub(crate) fn key(service: &ServiceName, period: Period, base: u64, attempt: u32
     }
 }
 
-/// A partition as the manifest writes it.
-#[derive(Serialize, Deserialize)]
-struct Entry(Period, u64, Hex, u64, u64, u64, Hex, Minute, Minute);
-
-impl From<Entry> for Partition {
-    fn from(entry: Entry) -> Self {
-        let Entry(period, base, attempt, rows, messages, bytes, crc32c, first, last) = entry;
-        Partition { period, base, attempt: attempt.0, rows, messages, bytes, crc32c: crc32c.0, first, last }
+impl fmt::Display for Partition {
+    /// `2026-11-21,56,<8 hex>,1440,86400,98304,<8 hex>,29894400,29895839`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Partition { period, base, attempt, rows, messages, bytes, crc32c, first, last } = self;
+        let (first, last) = (first.get(), last.get());
+        write!(f, "{period},{base},{attempt:08x},{rows},{messages},{bytes},{crc32c:08x},{first},{last}")
     }
 }
 
-impl From<Partition> for Entry {
-    fn from(partition: Partition) -> Self {
-        let Partition { period, base, attempt, rows, messages, bytes, crc32c, first, last } = partition;
-        Entry(period, base, Hex(attempt), rows, messages, bytes, Hex(crc32c), first, last)
+impl Partition {
+    /// Reads what `Display` writes.
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split(',');
+        let partition = Partition {
+            period: parts.next()?.parse().ok()?,
+            base: parts.next()?.parse().ok()?,
+            attempt: u32::from_str_radix(parts.next()?, 16).ok()?,
+            rows: parts.next()?.parse().ok()?,
+            messages: parts.next()?.parse().ok()?,
+            bytes: parts.next()?.parse().ok()?,
+            crc32c: u32::from_str_radix(parts.next()?, 16).ok()?,
+            first: Minute::new(parts.next()?.parse().ok()?)?,
+            last: Minute::new(parts.next()?.parse().ok()?)?,
+        };
+        parts.next().is_none().then_some(partition)
     }
 }
 
-/// Eight hex digits.
-struct Hex(u32);
-
-impl Serialize for Hex {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{:08x}", self.0))
+/// Writes partitions as one text, separated by spaces.
+pub(super) fn serialize<S: Serializer>(partitions: &[Partition], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut text = String::new();
+    for (at, partition) in partitions.iter().enumerate() {
+        let separator = if at == 0 { "" } else { " " };
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{separator}{partition}");
     }
+    serializer.serialize_str(&text)
 }
 
-impl<'de> Deserialize<'de> for Hex {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(Digits)
-    }
+/// Reads what `serialize` writes.
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Partition>, D::Error> {
+    deserializer.deserialize_str(Partitions)
 }
 
-struct Digits;
+struct Partitions;
 
-impl Visitor<'_> for Digits {
-    type Value = Hex;
+impl Visitor<'_> for Partitions {
+    type Value = Vec<Partition>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("eight hex digits")
+        f.write_str("partitions separated by spaces")
     }
 
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Hex, E> {
-        match u32::from_str_radix(text, 16) {
-            Ok(number) if text.len() == 8 => Ok(Hex(number)),
-            _ => Err(E::custom(format_args!("{text:?} is not eight hex digits"))),
-        }
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Vec<Partition>, E> {
+        let parse = |part| Partition::parse(part).ok_or_else(|| E::custom(format_args!("{part:?} is no partition")));
+        text.split_terminator(' ').map(parse).collect()
     }
 }

@@ -104,12 +104,13 @@ impl ViewFile {
             let batches = catch_unwind(AssertUnwindSafe(|| self.decode(at, group)))
                 .map_err(|_| self.corrupt("a page cannot be decoded"))??;
             for batch in &batches {
-                batch.rows(&mut names, |row| {
-                    if selection.wants_minute(row.minute) && selection.wants_service(row.service.as_str()) {
-                        sink(row);
-                    }
-                })
-                .map_err(|why| self.corrupt(why))?;
+                batch
+                    .rows(&mut names, |row| {
+                        if selection.wants_minute(row.minute) && selection.wants_service(row.service.as_str()) {
+                            sink(row);
+                        }
+                    })
+                    .map_err(|why| self.corrupt(why))?;
             }
         }
         Ok(())
@@ -155,7 +156,8 @@ impl ViewFile {
         let (mut names, mut canonical) = (Names::default(), Vec::new());
         for batch in reader {
             let batch = batch.map_err(|why| self.corrupt(why))?;
-            let exact = Exact::of(&batch, self.columns.width).ok_or_else(|| self.corrupt("a column has another type"))?;
+            let exact =
+                Exact::of(&batch, self.columns.width).ok_or_else(|| self.corrupt("a column has another type"))?;
             exact.rows(&mut names, |row| row_bytes::encode(&row, &mut canonical)).map_err(|why| self.corrupt(why))?;
             batches.push(exact);
         }

@@ -9,14 +9,14 @@ use schema::{Metric, Metrics, Minute};
 
 use super::*;
 use crate::error::{Result, ViewError};
-use crate::fixture::{DAY, MINUTE, Model, Sent, TODAY, count, messages, micros, millionths, plain, table};
+use crate::fixture::{DAY, MINUTE, Model, Plain, Sent, TODAY, count, messages, micros, millionths, plain, table};
 use crate::selection::Selection;
 
 fn written(messages: &[Sent]) -> Written {
     write(&Metrics::default(), &table(messages), &[("from", "3:0".into())]).unwrap()
 }
 
-fn read(bytes: Bytes, selection: &Selection) -> Result<Vec<((String, u32), (u64, Vec<(i128, i64, i64)>))>> {
+fn read(bytes: Bytes, selection: &Selection) -> Result<Vec<Plain>> {
     let mut rows = Vec::new();
     ViewFile::of_bytes("test", bytes, &Metrics::default())?.read(selection, &mut |row| rows.push(plain(row)))?;
     Ok(rows)

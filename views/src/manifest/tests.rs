@@ -1,0 +1,126 @@
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use schema::Minute;
+use storage::{FileStore, SimDisk, Store, layout, sealed};
+use tokio::runtime::Runtime;
+
+use super::*;
+use crate::error::ViewError;
+use crate::period::Period;
+
+fn partition() -> impl Strategy<Value = Partition> {
+    let names = (any::<bool>(), 0..20_000_u32, any::<u64>(), any::<u32>());
+    (names, any::<[u64; 3]>(), any::<u32>(), 0..1000_u32).prop_map(
+        |((month, day, base, attempt), [rows, messages, bytes], crc32c, first)| {
+            let date = schema::Date::new(day).unwrap();
+            let period = if month { Period::Month(date.month()) } else { Period::Day(date) };
+            let (first, last) = (Minute::new(first).unwrap(), Minute::new(first + 7).unwrap());
+            Partition { period, base, attempt, rows, messages, bytes, crc32c, first, last }
+        },
+    )
+}
+
+fn manifest(number: u64, services: Vec<ServiceViews>) -> Manifest {
+    Manifest {
+        version: Manifest::VERSION,
+        number,
+        base: number - 1,
+        nonce: Manifest::fresh_nonce(),
+        built_at: Micros::MIN,
+        latest_tick: Micros::MAX,
+        monitors: vec![CoveredMonitor {
+            monitor: MonitorId::new("east").unwrap(),
+            incarnation: Incarnation::new(7),
+            generation: Generation::new(3),
+            position: Position::new(4, 0),
+            messages: 12,
+            latest: Some(Micros::MIN),
+        }],
+        imports: vec![CoveredImport {
+            import: ImportHash([3; 32]),
+            cut: Generation::new(1),
+            messages: 0,
+            latest: None,
+        }],
+        content: Manifest::hash_content(&services),
+        services,
+    }
+}
+
+fn store() -> FileStore {
+    FileStore::new(Arc::new(SimDisk::new(1)), "/store".into())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_manifest_reads_back_as_it_was_published(partitions in prop::collection::vec(partition(), 0..5)) {
+        Runtime::new().unwrap().block_on(async {
+            let store = store();
+            let service = ServiceName::new("a, \"b\" c").unwrap();
+            let manifest = manifest(1, vec![ServiceViews { service, partitions }]);
+            manifest.publish(&store).await.unwrap();
+            assert_eq!(*Manifest::newest(&store).await.unwrap().unwrap(), manifest);
+        });
+    }
+}
+
+#[test]
+fn only_one_of_two_manifests_gets_a_number_and_publishing_twice_is_once() {
+    Runtime::new().unwrap().block_on(async {
+        let store = store();
+        let (one, other) = (manifest(1, Vec::new()), manifest(1, Vec::new()));
+        one.publish(&store).await.unwrap();
+        assert!(matches!(other.publish(&store).await, Err(ViewError::Overtaken { number: 1 })));
+        // As after an unknown outcome: what stands there is ours.
+        one.publish(&store).await.unwrap();
+        assert_eq!(Manifest::newest(&store).await.unwrap().unwrap().nonce, one.nonce);
+    });
+}
+
+#[test]
+fn the_newest_is_found_without_a_hint_with_an_old_one_and_with_a_wrong_one() {
+    Runtime::new().unwrap().block_on(async {
+        let store = store();
+        for number in 1..=5 {
+            manifest(number, Vec::new()).publish(&store).await.unwrap();
+        }
+        for hint in [None, Some("2\n"), Some("5\n"), Some("77\n"), Some("what\n")] {
+            store.delete(&layout::manifest_hint()).await.unwrap();
+            if let Some(hint) = hint {
+                store.replace(&layout::manifest_hint(), hint.into()).await.unwrap();
+            }
+            assert_eq!(Manifest::newest(&store).await.unwrap().unwrap().number, 5, "{hint:?}");
+        }
+    });
+}
+
+#[test]
+fn content_is_hashed_whatever_the_files_are_called() {
+    let views = |partition| vec![ServiceViews { service: ServiceName::new("a").unwrap(), partitions: vec![partition] }];
+    let text = "2026-11-21,56,0a0b0c0d,1440,86400,98304,01020304,29894400,29895839";
+    let parse = |text: &str| -> ServiceViews {
+        serde_json::from_value(serde_json::json!({"service": "a", "partitions": text})).unwrap()
+    };
+    let one = parse(text).partitions.remove(0);
+    let renamed = Partition { base: 9, attempt: 4, bytes: 1, ..one.clone() };
+    let other = Partition { crc32c: 5, ..one.clone() };
+    assert_eq!(one.to_string(), text);
+    assert_eq!(Manifest::hash_content(&views(one.clone())), Manifest::hash_content(&views(renamed)));
+    assert_ne!(Manifest::hash_content(&views(one)), Manifest::hash_content(&views(other)));
+}
+
+#[test]
+fn a_manifest_of_another_number_or_version_is_refused_by_name() {
+    Runtime::new().unwrap().block_on(async {
+        for (number, version) in [(2, 1), (1, 2)] {
+            let store = store();
+            let wrong = Manifest { version, number, ..manifest(1, Vec::new()) };
+            store.create(&layout::manifest(1), sealed::seal(&wrong).unwrap().into()).await.unwrap();
+            let refused = Manifest::newest(&store).await;
+            assert!(matches!(refused, Err(ViewError::Corrupt { name, .. }) if name.contains("0000000001.json")));
+        }
+    });
+}
