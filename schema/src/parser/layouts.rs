@@ -17,9 +17,10 @@ const MAX_LAYOUTS: usize = 16;
 const MAX_TRIES: usize = 6;
 /// After so many misses in a row only every sixteenth line is tried.
 const MISSES_TO_DOUBT: u32 = 32;
-/// Misses between two layouts learned when the memory is full: at least, and at most.
-const LEAST_PATIENCE: u32 = 8;
-const MOST_PATIENCE: u32 = 1024;
+/// Misses between two layouts learned when the memory is full: at least, and at most. Primes, so that clients that take
+/// turns are all learned from.
+const LEAST_PATIENCE: u32 = 7;
+const MOST_PATIENCE: u32 = 1021;
 
 /// What is remembered.
 #[derive(Debug)]
@@ -117,7 +118,7 @@ impl Layouts {
             return;
         }
         let place = if full { self.least_needed() } else { self.known.len() };
-        let known = Known { layout, follower: place, fresh: true, useful: false };
+        let known = Known { layout, follower: place, fresh: false, useful: false };
         if full {
             self.known[place] = known;
         } else {
@@ -141,5 +142,78 @@ impl Layouts {
         let patience = if self.known[place].useful { self.patience / 2 } else { self.patience * 2 };
         self.patience = patience.clamp(LEAST_PATIENCE, MOST_PATIENCE);
         place
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Next, Parser};
+    use super::*;
+
+    /// A parser that has learned one layout.
+    fn parser() -> Parser {
+        let mut parser = Parser::new(&Metrics::default());
+        predicted(&mut parser, 0);
+        parser
+    }
+
+    /// Reads a message whose layout has this number; whether it was predicted.
+    fn predicted(parser: &mut Parser, layout: usize) -> bool {
+        let line = format!(r#"{{"k{layout}":0,"service":"a","ts":1,"cpu":1,"ram":2,"disk":3}}"#);
+        assert!(matches!(parser.next(line.as_bytes()), Next::Message { .. }));
+        parser.layouts.misses_in_a_row == 0
+    }
+
+    #[test]
+    fn as_many_layouts_as_fit_are_predicted_in_any_order() {
+        let mut parser = parser();
+        for layout in (0..MAX_LAYOUTS).chain((0..MAX_LAYOUTS).rev()) {
+            predicted(&mut parser, layout);
+        }
+        assert!((0..1000).all(|i| predicted(&mut parser, i * i % MAX_LAYOUTS)));
+    }
+
+    #[test]
+    fn endless_new_layouts_fill_no_memory_and_are_learned_ever_more_seldom() {
+        let mut parser = parser();
+        (1..20_000).for_each(|layout| assert!(!predicted(&mut parser, layout)));
+        assert_eq!(parser.layouts.known.len(), MAX_LAYOUTS);
+        assert_eq!(parser.layouts.patience, MOST_PATIENCE);
+    }
+
+    #[test]
+    fn after_the_noise_a_steady_client_is_soon_predicted_again() {
+        let mut parser = parser();
+        (1..20_000).for_each(|layout| _ = predicted(&mut parser, layout));
+        let misses = (0..5000).filter(|_| !predicted(&mut parser, 1_000_000)).count();
+        assert!(misses <= MOST_PATIENCE as usize + 16, "{misses}");
+    }
+
+    #[test]
+    fn a_steady_client_outlives_the_noise_around_it() {
+        let mut parser = parser();
+        predicted(&mut parser, 0);
+        let misses =
+            (1..20_000).filter(|layout| !(predicted(&mut parser, *layout) | predicted(&mut parser, 0))).count();
+        assert_eq!(misses, 0);
+    }
+
+    #[test]
+    fn a_steady_client_that_comes_late_is_learned_among_the_noise() {
+        let mut parser = parser();
+        (1..5000).for_each(|layout| _ = predicted(&mut parser, layout));
+        let misses = (5000..20_000).filter(|layout| {
+            predicted(&mut parser, *layout);
+            !predicted(&mut parser, 0)
+        });
+        assert!(misses.count() <= 2 * MOST_PATIENCE as usize + 16);
+    }
+
+    #[test]
+    fn more_layouts_than_fit_are_still_mostly_predicted() {
+        let mut parser = parser();
+        let clients = MAX_LAYOUTS + 4;
+        let hits = (0..20_000).filter(|i| predicted(&mut parser, i % clients)).count();
+        assert!(hits > 10_000, "{hits}");
     }
 }

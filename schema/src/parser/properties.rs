@@ -237,9 +237,9 @@ fn plain_time(json: &str) -> Option<i128> {
         let (digits, exponent) = decimal(json)?;
         let at = |power: i32| shifted(digits, exponent + power).map(|(floor, ..)| floor);
         match at(0)? {
-            ..100_000_000_000 => at(6)?,
-            ..100_000_000_000_000 => at(3)?,
-            ..100_000_000_000_000_000 => at(0)?,
+            whole if whole < 10_i128.pow(11) => at(6)?,
+            whole if whole < 10_i128.pow(14) => at(3)?,
+            whole if whole < 10_i128.pow(17) => at(0)?,
             _ => at(-3)?,
         }
     };
