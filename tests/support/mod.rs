@@ -1,7 +1,7 @@
 //! What the end-to-end tests share: the binary just built, run in a clean environment; processes that end with
 //! the test; conditions with deadlines; and a client of the acknowledgement protocol that is written from its
 //! description, not from the product's own code.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(dead_code, unused_imports, unreachable_pub, clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod acking;
 mod process;

@@ -15,8 +15,11 @@ pub(crate) use moment::Moment;
 
 use crate::config::{KEYS, Key};
 
+/// Keys with the text that was given for each.
+pub(crate) type Keys = Vec<(&'static Key, String)>;
+
 /// Parses the arguments. Help, version and wrong use end the process here, as clap does it (exit code 2).
-pub(crate) fn parse() -> (Cli, Vec<(&'static Key, String)>) {
+pub(crate) fn parse() -> (Cli, Keys) {
     let matches = command().get_matches();
     match Cli::from_arg_matches(&matches) {
         Ok(cli) => (cli, given_keys(&matches)),
@@ -41,7 +44,7 @@ fn argument(key: &'static Key) -> clap::Arg {
         "" => String::new(),
         text => format!("default: {text}; "),
     };
-    clap::Arg::new(key.name)
+    clap::Arg::new(key.variable())
         .long(key.flag())
         .value_name(key.placeholder)
         .value_parser(ValueParser::string())
@@ -50,12 +53,11 @@ fn argument(key: &'static Key) -> clap::Arg {
 }
 
 /// The keys given as flags to the command that was called, however deep it is.
-fn given_keys(matches: &ArgMatches) -> Vec<(&'static Key, String)> {
+fn given_keys(matches: &ArgMatches) -> Keys {
     let Some((_, inner)) = matches.subcommand() else {
-        let given = |key: &&Key| matches.try_contains_id(key.name).unwrap_or(false);
-        let text = |key: &Key| matches.get_one::<String>(key.name).cloned();
-        let known = KEYS.iter().filter(given);
-        return known.filter_map(|key| Some((key, text(key)?))).collect();
+        // A command has only the keys that concern it; the variable's name is no other flag's id.
+        let text = |key: &Key| matches.try_get_one::<String>(&key.variable()).ok().flatten().cloned();
+        return KEYS.iter().filter_map(|key| Some((key, text(key)?))).collect();
     };
     given_keys(inner)
 }
@@ -64,7 +66,7 @@ fn given_keys(matches: &ArgMatches) -> Vec<(&'static Key, String)> {
 mod tests {
     use super::*;
 
-    fn parse(line: &str) -> Result<(Cli, Vec<(&'static Key, String)>), clap::Error> {
+    fn parse(line: &str) -> Result<(Cli, Keys), clap::Error> {
         let matches = command().try_get_matches_from(line.split(' '))?;
         Ok((Cli::from_arg_matches(&matches)?, given_keys(&matches)))
     }
@@ -80,6 +82,7 @@ mod tests {
         let keys: Vec<_> = keys.iter().map(|(key, text)| (key.name, text.as_str())).collect();
         assert_eq!(keys, [("data", "d"), ("listen.address", "h:1"), ("buffer.messages", "9")]);
         assert!(parse("hourglass scheduler --listen h:1").is_err());
+        assert!(parse("hourglass demo --data d").is_ok_and(|(_, keys)| keys.is_empty()), "a flag of its own");
         assert!(parse("hourglass config show --listen h:1").is_ok());
     }
 
