@@ -36,7 +36,9 @@ struct Shared {
 struct Taken {
     /// Held or granted, by all.
     all: usize,
-    /// Of this, what is beyond each one's share.
+    /// The most that `all` has been.
+    peak: usize,
+    /// Of `all`, what is beyond each one's share.
     common: usize,
 }
 
@@ -60,6 +62,11 @@ impl Budget {
     /// Bytes held or granted now.
     pub(crate) fn taken(&self) -> usize {
         self.0.taken.lock().all
+    }
+
+    /// The most that were ever held or granted.
+    pub(crate) fn peak(&self) -> usize {
+        self.0.taken.lock().peak
     }
 }
 
@@ -113,6 +120,7 @@ impl Holding {
         let share = self.budget.0.share;
         let (before, now) = (self.held + self.granted, held + granted);
         taken.all = taken.all - before + now;
+        taken.peak = taken.peak.max(taken.all);
         taken.common = taken.common - before.saturating_sub(share) + now.saturating_sub(share);
         (self.held, self.granted) = (held, granted);
     }

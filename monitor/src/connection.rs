@@ -138,7 +138,8 @@ impl Connection {
                     Err(error) => return End::Lost(error),
                 },
                 turn = may_read(socket, ingest, holding, *starved) => {
-                    self.turn = turn;
+                    // Once it has the turn it keeps it to its end.
+                    self.turn = turn.or(self.turn.take());
                 }
             }
             match self.read() {

@@ -9,7 +9,7 @@
 //!  "address":"127.0.0.1:7070","monitor":"<id>","incarnation":"<16 hex>",
 //!  "generation":3,"durable":"7:4096","rows":12,
 //!  "messages":1000,"messages_per_second":50.0,"rejected":{"invalid_json":1},
-//!  "services":4,"connections":4,"held_bytes":0,
+//!  "services":4,"connections":4,"held_bytes":0,"held_bytes_peak":1048576,
 //!  "uploaded":"6:4096","cut":2|null,"upload_error":null|"<what the store said>"}
 //! ```
 //! Replaced by rename, never synced: after a power loss it may be empty or
@@ -73,6 +73,8 @@ pub struct Status {
     pub connections: usize,
     /// What they hold of `listen.bytes`.
     pub held_bytes: usize,
+    /// The most they have held since the start.
+    pub held_bytes_peak: usize,
     /// Up to where the log is in the store.
     pub uploaded: Position,
     /// The newest generation whose cut is published.
@@ -164,6 +166,7 @@ impl Reporter {
             services: self.services.len(),
             connections: self.connections.len(),
             held_bytes: self.ingest.budget.taken(),
+            held_bytes_peak: self.ingest.budget.peak(),
             uploaded: uploaded.position,
             cut: uploaded.cut,
             upload_error: uploaded.error,

@@ -6,6 +6,7 @@ mod support;
 
 use std::time::Duration;
 
+use hourglass_monitor::Activity;
 use schema::{Reject, ServerFrame};
 use support::{Bed, Client, lines, message, soon, until};
 use tokio::io::AsyncWriteExt;
@@ -89,6 +90,26 @@ async fn partial_lines_stay_within_their_budget_and_others_are_served() {
     assert_eq!(running.monitor.progress().borrow().rejected.get(Reject::MissingField), 64);
     until("their bytes to be free", || bed.status().is_some_and(|status| status.held_bytes == 0)).await;
     running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hoarders_that_leave_all_at_once_do_not_break_the_budget_on_their_way_out() {
+    let mut bed = Bed::local();
+    bed.options.listen_bytes = 256 << 10;
+    bed.options.listen_connections = 100;
+    let running = bed.start().await;
+    let mut hoarders = Vec::new();
+    for _ in 0..100 {
+        let mut client = running.client().await;
+        client.send(format!("{{\"pad\":\"{}", "p".repeat(30_000))).await;
+        hoarders.push(client);
+    }
+    drop(hoarders);
+    running.rejected(100).await;
+    running.stop().await.unwrap();
+    let status = bed.status().unwrap();
+    assert_eq!((status.state, status.held_bytes), (Activity::Stopped, 0));
+    assert!(status.held_bytes_peak <= (256 << 10) + schema::MAX_LINE, "{} held", status.held_bytes_peak);
 }
 
 #[tokio::test(flavor = "multi_thread")]
