@@ -11,15 +11,16 @@
 //! Aggregates lie in chunks that never move, so a table grows without copying
 //! and knows its own size.
 
+mod cells;
+
 use std::cmp::Ordering;
 
+use cells::Cells;
 use hashbrown::HashMap;
 use schema::{MetricAggregate, Metrics, Micros, Millionths, Minute, ServiceName};
 
 use crate::selection::Selection;
 
-/// Rows in one chunk of aggregates.
-const CHUNK: usize = 512;
 /// Slots of the service cache; a power of two.
 const RECENT: usize = 1024;
 /// What one entry of a service's minute index takes, hash table slack included.
@@ -253,70 +254,6 @@ fn slot(name: &str) -> usize {
     };
     let hash = (mixed ^ bytes.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (hash >> (64 - RECENT.trailing_zeros())) as usize
-}
-
-/// Aggregates by row number, in chunks that never move.
-#[derive(Debug)]
-struct Cells {
-    width: usize,
-    len: u32,
-    chunks: Vec<Chunk>,
-}
-
-#[derive(Debug)]
-struct Chunk {
-    counts: Box<[u64]>,
-    metrics: Box<[MetricAggregate]>,
-}
-
-impl Cells {
-    fn new(width: usize) -> Self {
-        Cells { width, len: 0, chunks: Vec::new() }
-    }
-
-    fn memory(&self) -> usize {
-        self.chunks.len() * CHUNK * (size_of::<u64>() + self.width * size_of::<MetricAggregate>())
-    }
-
-    fn push(&mut self) -> u32 {
-        if self.len as usize == self.chunks.len() * CHUNK {
-            self.chunks.push(Chunk {
-                counts: vec![0; CHUNK].into_boxed_slice(),
-                metrics: vec![MetricAggregate::EMPTY; CHUNK * self.width].into_boxed_slice(),
-            });
-        }
-        self.len += 1;
-        self.len - 1
-    }
-
-    #[inline]
-    fn get(&self, cell: u32) -> (u64, &[MetricAggregate]) {
-        let (chunk, at) = (&self.chunks[cell as usize / CHUNK], cell as usize % CHUNK);
-        (chunk.counts[at], &chunk.metrics[at * self.width..(at + 1) * self.width])
-    }
-
-    #[inline]
-    fn get_mut(&mut self, cell: u32) -> (&mut u64, &mut [MetricAggregate]) {
-        let (chunk, at) = (&mut self.chunks[cell as usize / CHUNK], cell as usize % CHUNK);
-        (&mut chunk.counts[at], &mut chunk.metrics[at * self.width..(at + 1) * self.width])
-    }
-
-    #[inline]
-    fn add(&mut self, cell: u32, time: Micros, values: &[Millionths]) {
-        let (count, metrics) = self.get_mut(cell);
-        for (metric, &value) in metrics.iter_mut().zip(values) {
-            metric.add(value, time);
-        }
-        *count += 1;
-    }
-
-    fn merge(&mut self, cell: u32, msg_num: u64, other: &[MetricAggregate]) {
-        let (count, metrics) = self.get_mut(cell);
-        for (metric, other) in metrics.iter_mut().zip(other) {
-            metric.merge(other);
-        }
-        *count += msg_num;
-    }
 }
 
 /// Orders rows by service (bytewise), then minute.

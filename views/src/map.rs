@@ -215,7 +215,7 @@ impl<'a> Worker<'a> {
     /// Folds the lines that begin in `piece`; the last one may end beyond it.
     fn fold_piece(&mut self, lines: &Lines<'_>, piece: &Piece) -> Result<Done> {
         let input = &self.inputs[piece.input];
-        let Range { start, end } = piece.range.clone();
+        let Range { start, end } = piece.range;
         let mut done = Done { input: piece.input, start, length: end - start, crc32c: 0, messages: 0 };
 
         // The byte before the piece says whether a line begins with it.
@@ -227,46 +227,52 @@ impl<'a> Worker<'a> {
             let want = READ.min((limit - at) as usize);
             let got = lines.read(&mut self.buffer[filled..filled + want], at)?;
             if got == 0 {
-                return Err(ViewError::dated_file(&input.place, format!("it ends inside a line at byte {at}")));
+                return Err(ViewError::dated_file(&input.place, format!("it ends inside a line, at byte {at}")));
             }
-            let new = &self.buffer[filled..filled + got];
             if at < end {
                 let before = start.saturating_sub(at) as usize;
-                done.crc32c = crc32c::crc32c_append(done.crc32c, &new[before..]);
+                done.crc32c = crc32c::crc32c_append(done.crc32c, &self.buffer[filled + before..filled + got]);
             }
             (at, filled) = (at + got as u64, filled + got);
 
             if inside_line {
-                let Some(newline) = memchr(b'\n', &self.buffer[..filled]) else {
-                    filled = 0;
-                    if at >= end {
-                        return Ok(done);
-                    }
-                    continue;
-                };
-                self.buffer.copy_within(newline + 1..filled, 0);
-                filled -= newline + 1;
-                inside_line = false;
-                if at - filled as u64 >= end {
-                    return Ok(done);
-                }
+                let newline = memchr(b'\n', &self.buffer[..filled]);
+                filled = self.drop_front(newline.map_or(filled, |newline| newline + 1), filled);
+                inside_line = newline.is_none();
             }
             let base = at - filled as u64;
-            let last_byte = (end - 1 - base).min(filled as u64) as usize;
-            let last_line = memchr(b'\n', &self.buffer[last_byte..filled]).map(|newline| last_byte + newline + 1);
-            let whole = last_line.or_else(|| memrchr(b'\n', &self.buffer[..last_byte]).map(|newline| newline + 1));
-            if let Some(whole) = whole {
-                done.messages += self.fold_whole(&self.inputs[piece.input], base, whole)?;
-                self.buffer.copy_within(whole..filled, 0);
-                filled -= whole;
+            if base >= end {
+                return Ok(done);
             }
-            if last_line.is_some() {
+            if inside_line {
+                continue;
+            }
+            let (whole, last) = self.whole_lines(filled, end - base);
+            done.messages += self.fold_whole(input, base, whole)?;
+            filled = self.drop_front(whole, filled);
+            if last {
                 return Ok(done);
             }
             if filled > MAX_LINE {
                 return Err(ViewError::dated_file(&input.place, format!("a line before byte {at} is too long")));
             }
         }
+    }
+
+    /// How many of the `filled` bytes are whole lines that begin within `left`
+    /// bytes, and whether the last of these is among them.
+    fn whole_lines(&self, filled: usize, left: u64) -> (usize, bool) {
+        let last_byte = filled.min((left - 1) as usize);
+        match memchr(b'\n', &self.buffer[last_byte..filled]) {
+            Some(newline) => (last_byte + newline + 1, true),
+            None => (memrchr(b'\n', &self.buffer[..last_byte]).map_or(0, |newline| newline + 1), false),
+        }
+    }
+
+    /// Moves what follows the first `front` of `filled` bytes to the front.
+    fn drop_front(&mut self, front: usize, filled: usize) -> usize {
+        self.buffer.copy_within(front..filled, 0);
+        filled - front
     }
 
     /// Folds `whole` bytes of whole lines, which stand at `base` in the file.

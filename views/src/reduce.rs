@@ -9,6 +9,7 @@
 //! others merge, encode and write these, so that fsyncs overlap.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use parking_lot::Mutex;
@@ -202,8 +203,9 @@ impl Reduce<'_> {
                 Err(other) => return Err(other.into()),
             }
         }
-        let why = "every name tried is taken";
-        Err(last.map_or_else(|| ViewError::corrupt(format!("{service} {period}"), why), ViewError::from))
+        let taken =
+            || ViewError::io("create a view of", format!("{service} {period}"), ErrorKind::AlreadyExists.into());
+        Err(last.map_or_else(taken, ViewError::from))
     }
 }
 

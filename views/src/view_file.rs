@@ -31,8 +31,10 @@
 //! ```
 
 mod columns;
+mod exact;
 mod footer;
 mod read;
+mod source;
 mod write;
 
 pub use read::ViewFile;

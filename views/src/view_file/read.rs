@@ -1,26 +1,20 @@
 //! Reads view files: the footer at once, row groups when asked, every row checked.
 
 use std::fs::File;
-use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Decimal128Type, Int64Type, TimestampMicrosecondType};
-use arrow_array::{PrimitiveArray, RecordBatch, StringArray};
-use bytes::{Buf, Bytes};
-use hashbrown::HashSet;
+use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
-use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetStatisticsPolicy;
-use parquet::file::reader::{ChunkReader, Length};
-use schema::{MetricAggregate, Metrics, Micros, Millionths, Minute, ServiceName};
+use schema::Metrics;
 use storage::{Key, Store};
 
 use super::columns::{self, Columns};
+use super::exact::{Exact, Names};
 use super::footer::{Footer, Group};
+use super::source::{Source, Window};
 use crate::error::{Result, ViewError};
 use crate::fold::Row;
 use crate::row_bytes;
@@ -189,156 +183,4 @@ fn reader_options() -> ArrowReaderOptions {
         .with_column_stats_policy(ParquetStatisticsPolicy::SkipAll)
         .with_encoding_stats_policy(ParquetStatisticsPolicy::SkipAll)
         .with_size_stats_policy(ParquetStatisticsPolicy::SkipAll)
-}
-
-/// The exact columns of one batch.
-struct Exact {
-    services: StringArray,
-    times: PrimitiveArray<TimestampMicrosecondType>,
-    msg_num: PrimitiveArray<Int64Type>,
-    metrics: Vec<ExactMetric>,
-}
-
-struct ExactMetric {
-    max_time: PrimitiveArray<TimestampMicrosecondType>,
-    sum: PrimitiveArray<Decimal128Type>,
-    max: PrimitiveArray<Decimal128Type>,
-}
-
-impl Exact {
-    /// Takes the projected columns, which stand in file order.
-    fn of(batch: &RecordBatch, width: usize) -> Option<Exact> {
-        let time = |at: usize| batch.column(at).as_primitive_opt::<TimestampMicrosecondType>().cloned();
-        let decimal = |at: usize| batch.column(at).as_primitive_opt::<Decimal128Type>().cloned();
-        let msg_num = 2 + width;
-        let metric = |at: usize| {
-            Some(ExactMetric {
-                max_time: time(2 + at)?,
-                sum: decimal(msg_num + 1 + at)?,
-                max: decimal(msg_num + 1 + width + at)?,
-            })
-        };
-        Some(Exact {
-            services: batch.column(0).as_string_opt::<i32>()?.clone(),
-            times: time(1)?,
-            msg_num: batch.column(msg_num).as_primitive_opt::<Int64Type>()?.clone(),
-            metrics: (0..width).map(metric).collect::<Option<_>>()?,
-        })
-    }
-
-    fn rows(&self, names: &mut Names, mut sink: impl FnMut(Row<'_>)) -> Result<(), &'static str> {
-        const NO_ROW: &str = "a row holds what no view holds";
-        let mut metrics = Vec::with_capacity(self.metrics.len());
-        for at in 0..self.times.len() {
-            metrics.clear();
-            for metric in &self.metrics {
-                let max = i64::try_from(metric.max.value(at)).ok().and_then(Millionths::new);
-                metrics.push(MetricAggregate {
-                    sum: metric.sum.value(at),
-                    max: max.ok_or(NO_ROW)?,
-                    max_time: Micros::new(metric.max_time.value(at)).ok_or(NO_ROW)?,
-                });
-            }
-            sink(Row {
-                service: names.find(self.services.value(at)).ok_or(NO_ROW)?,
-                minute: minute(self.times.value(at)).ok_or(NO_ROW)?,
-                msg_num: u64::try_from(self.msg_num.value(at)).map_err(|_| NO_ROW)?,
-                metrics: &metrics,
-            });
-        }
-        Ok(())
-    }
-}
-
-fn minute(micros: i64) -> Option<Minute> {
-    let time = Micros::new(micros)?;
-    (time.minute().start() == time).then(|| time.minute())
-}
-
-/// Service names met so far, each allocated once.
-#[derive(Default)]
-struct Names(HashSet<ServiceName>);
-
-impl Names {
-    fn find(&mut self, name: &str) -> Option<&ServiceName> {
-        if !self.0.contains(name) {
-            self.0.insert(ServiceName::new(name).ok()?);
-        }
-        self.0.get(name)
-    }
-}
-
-/// Where a view's bytes are.
-#[derive(Debug)]
-enum Source {
-    File { file: File, length: u64 },
-    Memory(Bytes),
-}
-
-impl Source {
-    fn read(&self, range: Range<u64>) -> std::io::Result<Bytes> {
-        let outside = || std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "it is too short");
-        if range.start > range.end || range.end > self.len() {
-            return Err(outside());
-        }
-        match self {
-            Source::Memory(bytes) => Ok(bytes.slice(range.start as usize..range.end as usize)),
-            Source::File { file, .. } => {
-                let mut bytes = vec![0; (range.end - range.start) as usize];
-                file.read_exact_at(&mut bytes, range.start)?;
-                Ok(bytes.into())
-            }
-        }
-    }
-}
-
-impl Length for Source {
-    fn len(&self) -> u64 {
-        match self {
-            Source::File { length, .. } => *length,
-            Source::Memory(bytes) => bytes.len() as u64,
-        }
-    }
-}
-
-impl ChunkReader for Source {
-    type T = bytes::buf::Reader<Bytes>;
-
-    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
-        Ok(self.read(start..self.len())?.reader())
-    }
-
-    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
-        Ok(self.read(start..start.saturating_add(length as u64))?)
-    }
-}
-
-/// A stretch of a file in memory, addressed as in the file.
-struct Window {
-    start: u64,
-    bytes: Bytes,
-}
-
-impl Length for Window {
-    fn len(&self) -> u64 {
-        self.start + self.bytes.len() as u64
-    }
-}
-
-impl ChunkReader for Window {
-    type T = bytes::buf::Reader<Bytes>;
-
-    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
-        let end = self.len();
-        Ok(self.get_bytes(start, end.saturating_sub(start) as usize)?.reader())
-    }
-
-    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
-        let from = start.checked_sub(self.start).map(|from| from as usize);
-        let to = from.and_then(|from| from.checked_add(length)).filter(|&to| to <= self.bytes.len());
-        match (from, to) {
-            (Some(from), Some(to)) => Ok(self.bytes.slice(from..to)),
-            _ => Err(ParquetError::EOF(format!("{length} bytes at {start} lie outside the row group"))),
-        }
-    }
 }
