@@ -15,7 +15,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use log::{DatedFile, Snapshot};
 use memchr::{memchr_iter, memrchr};
-use schema::{Micros, Minute, MonitorId, Position, Source};
+use schema::{Micros, MonitorId, Position, Source};
 use storage::layout::{self, DatedName};
 use storage::{DiskFile, Key, Mode};
 
@@ -41,9 +41,10 @@ impl Extent {
         self.input.range.end - self.input.range.start
     }
 
-    /// Whether it may hold messages of `minute` or later.
-    pub(crate) fn reaches(&self, minute: Minute) -> bool {
-        self.times.is_none_or(|(_, greatest)| greatest >= minute.start())
+    /// Whether it may hold messages of these minutes.
+    pub(crate) fn may_hold(&self, minutes: Range<u32>) -> bool {
+        let minute = |time: Micros| time.minute().get();
+        self.times.is_none_or(|(least, greatest)| minute(least) < minutes.end && minutes.start <= minute(greatest))
     }
 }
 

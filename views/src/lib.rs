@@ -1,6 +1,7 @@
 //! Batch and realtime views, manifest, merge, query and verification.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod answer_file;
 mod build;
 mod chain;
 mod changes;
@@ -17,6 +18,7 @@ mod lines;
 mod manifest;
 mod map;
 mod own;
+mod parallel;
 mod period;
 mod plan;
 mod progress;
@@ -35,6 +37,7 @@ mod tail;
 mod verify;
 pub mod view_file;
 
+pub use answer_file::answer_file;
 pub use build::{BuildOptions, Built, rebuild};
 pub use coverage::{Coverage, ImportCoverage, MonitorCoverage, PendingImport};
 pub use error::{Result, ViewError};

@@ -18,13 +18,17 @@ use crate::chain::{self, Chain, Link};
 use crate::coverage::{Coverage, ImportCoverage, MonitorCoverage, PendingImport};
 use crate::cuts;
 use crate::error::{Result, ViewError};
-use crate::fold::Table;
+use crate::fold::{Row, Table};
 use crate::manifest::{CoveredImport, CoveredMonitor, Manifest, Partition};
-use crate::query::{Answer, Query, View, roll_up};
+use crate::parallel;
+use crate::query::{Answer, Every, Query, View, rows};
 use crate::reader::Reader;
 use crate::selection::Selection;
 use crate::tail;
 use crate::view_file::ViewFile;
+
+/// Batch view files that are open at once.
+const OPEN_AT_ONCE: usize = 64;
 
 /// What an answer will cover, and where it lies.
 #[derive(Debug)]
@@ -45,11 +49,11 @@ impl Plan {
 
     /// Answers `query` from this plan.
     pub(crate) async fn answer(&self, reader: &Reader, query: &Query) -> Result<Answer> {
-        let mut table = Table::selecting(&reader.metrics, query.selection());
-        self.fold(reader, query.view, &query.selection(), &mut table).await?;
+        let mut table = Table::new(&reader.metrics);
+        self.fold(reader, query.view, &query.selection(), query.every, &mut table).await?;
         let minutes = query.minutes();
         Ok(Answer {
-            rows: roll_up(&table, query.every),
+            rows: rows(&table),
             from: minutes.start.start(),
             to: minutes.end.start(),
             every: query.every,
@@ -58,29 +62,36 @@ impl Plan {
         })
     }
 
-    /// Folds the rows of `selection` that `view` covers into `table`.
+    /// Folds the rows of `selection` that `view` covers into `table`, rolled up
+    /// to buckets.
     pub(crate) async fn fold(
         &self,
         reader: &Reader,
         view: View,
         selection: &Selection,
+        every: Every,
         table: &mut Table,
     ) -> Result<()> {
         if view != View::Realtime {
-            self.fold_batch(reader, selection, table).await?;
+            self.fold_batch(reader, selection, every, table).await?;
         }
         if view != View::Batch {
             for link in self.chains.iter().flat_map(|chain| &chain.links) {
-                fold_link(reader, link, selection, table).await?;
+                fold_link(reader, link, selection, every, table).await?;
             }
         }
         Ok(())
     }
 
-    async fn fold_batch(&self, reader: &Reader, selection: &Selection, table: &mut Table) -> Result<()> {
-        for (service, partition) in self.partitions(selection) {
-            let file = open_partition(reader, service, partition).await?;
-            file.read(selection, &mut |row| table.merge_row(row))?;
+    async fn fold_batch(&self, reader: &Reader, selection: &Selection, every: Every, table: &mut Table) -> Result<()> {
+        for some in self.partitions(selection).chunks(OPEN_AT_ONCE) {
+            let mut files = Vec::with_capacity(some.len());
+            for (service, partition) in some {
+                files.push(open_partition(reader, service, partition).await?);
+            }
+            parallel::fold(reader.threads, files.len(), table, |file, table| {
+                read(&files[file], selection, every, table).map(|()| 0)
+            })?;
         }
         Ok(())
     }
@@ -144,11 +155,25 @@ pub(crate) async fn open_partition(reader: &Reader, service: &ServiceName, parti
     Ok(file)
 }
 
-async fn fold_link(reader: &Reader, link: &Link, selection: &Selection, table: &mut Table) -> Result<()> {
+async fn fold_link(reader: &Reader, link: &Link, selection: &Selection, every: Every, table: &mut Table) -> Result<()> {
     match link {
-        Link::View(view) => view.file.read(selection, &mut |row| table.merge_row(row)),
-        Link::Lines(stretches) => tail::fold(reader, stretches, table).await.map(drop),
+        Link::View(view) => read(&view.file, selection, every, table),
+        Link::Lines(stretches) => {
+            let mut lines = Table::selecting(&reader.metrics, selection.clone());
+            tail::fold(reader, stretches, &mut lines).await?;
+            lines.rows().for_each(|row| table.merge_row(bucketed(row, every)));
+            Ok(())
+        }
     }
+}
+
+fn read(file: &ViewFile, selection: &Selection, every: Every, table: &mut Table) -> Result<()> {
+    file.read(selection, &mut |row| table.merge_row(bucketed(row, every)))
+}
+
+/// The row as a part of its bucket.
+fn bucketed(row: Row<'_>, every: Every) -> Row<'_> {
+    Row { minute: every.bucket(row.minute), ..row }
 }
 
 /// Odd cuts of an import withdraw it.

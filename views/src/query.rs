@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use crate::coverage::Coverage;
 use crate::error::Result;
-use crate::fold::Table;
+use crate::fold::{Row, Table};
 use crate::plan::Plan;
 use crate::reader::{Reader, Retries};
 use crate::selection::Selection;
@@ -216,24 +216,12 @@ pub async fn query(reader: &Reader, query: &Query) -> Result<Answer> {
     }
 }
 
-/// Rolls a table's rows up to buckets.
-pub(crate) fn roll_up(table: &Table, every: Every) -> Vec<AnswerRow> {
-    let mut rows: Vec<AnswerRow> = Vec::new();
-    for row in table.rows() {
-        let start = every.bucket(row.minute);
-        match rows.last_mut() {
-            Some(last) if last.start == start && last.service == *row.service => {
-                last.aggregate.msg_num += row.msg_num;
-                for (metric, other) in last.aggregate.metrics.iter_mut().zip(row.metrics) {
-                    metric.merge(other);
-                }
-            }
-            _ => rows.push(AnswerRow {
-                service: row.service.clone(),
-                start,
-                aggregate: MinuteAggregate { msg_num: row.msg_num, metrics: row.metrics.into() },
-            }),
-        }
-    }
-    rows
+/// A table's rows, each a bucket.
+pub(crate) fn rows(table: &Table) -> Vec<AnswerRow> {
+    let row = |row: Row<'_>| AnswerRow {
+        service: row.service.clone(),
+        start: row.minute,
+        aggregate: MinuteAggregate { msg_num: row.msg_num, metrics: row.metrics.into() },
+    };
+    table.rows().map(row).collect()
 }

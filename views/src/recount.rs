@@ -11,12 +11,16 @@
 //! latest minutes are given up and `ceiling` says from which minute on the
 //! count is incomplete, so that another pass can take them.
 
+mod decimal;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+use decimal::Decimal;
 
 /// One metric of the recount: plain numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,12 +96,26 @@ impl Recount {
         &self.rows
     }
 
-    /// Counts one log line.
+    /// Counts whole log lines, read by so many threads.
     ///
     /// # Errors
-    /// What is wrong with the line; no accepted line is.
-    pub(crate) fn line(&mut self, line: &[u8]) -> Result<(), String> {
-        let message = Plain::read(line, &self.columns)?;
+    /// What is wrong with a line; no accepted line is wrong.
+    pub(crate) fn count(&mut self, lines: &[u8], threads: usize) -> Result<(), String> {
+        let columns = &self.columns;
+        let mut shares = shares(lines, threads).into_iter();
+        let mine = shares.next().unwrap_or_default();
+        let read = std::thread::scope(|scope| -> Result<Vec<Vec<Plain>>, String> {
+            let others: Vec<_> = shares.map(|share| scope.spawn(|| read_all(share, columns))).collect();
+            let mut read = vec![read_all(mine, columns)?];
+            for other in others {
+                read.push(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+            }
+            Ok(read)
+        });
+        read?.into_iter().flatten().try_for_each(|message| self.take(message))
+    }
+
+    fn take(&mut self, message: Plain) -> Result<(), String> {
         let minute = u32::try_from(message.time / 60_000_000).map_err(|_| "time out of range")?;
         let wanted = self.services.as_ref().is_none_or(|names| names.contains(&message.service));
         if minute < self.from || minute >= self.ceiling || !wanted {
@@ -133,6 +151,25 @@ impl Recount {
             drop(self.rows.split_off(&(self.ceiling, String::new())));
         }
     }
+}
+
+/// Cuts `lines` into as many shares of whole lines, about as long as each other.
+fn shares(lines: &[u8], count: usize) -> Vec<&[u8]> {
+    let mut shares = Vec::new();
+    let mut rest = lines;
+    for left in (2..=count).rev() {
+        let middle = rest.len() / left;
+        let Some(newline) = rest[middle..].iter().position(|byte| *byte == b'\n') else { break };
+        let (share, after) = rest.split_at(middle + newline + 1);
+        shares.push(share);
+        rest = after;
+    }
+    shares.push(rest);
+    shares
+}
+
+fn read_all(lines: &[u8], columns: &[PlainColumn]) -> Result<Vec<Plain>, String> {
+    lines.split_inclusive(|byte| *byte == b'\n').map(|line| Plain::read(line, columns)).collect()
 }
 
 /// One message, read plainly.
@@ -247,83 +284,6 @@ fn millionths(text: &str) -> Result<i64, String> {
     value.ok_or_else(|| format!("number {text} is out of range"))
 }
 
-/// A number's text taken apart: `0.d1 d2 d3… * 10^point`, d1 not zero.
-struct Decimal {
-    negative: bool,
-    digits: Vec<u8>,
-    point: i64,
-}
-
-impl Decimal {
-    fn read(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text} is not a number");
-        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, clamped(exponent).ok_or_else(wrong)?),
-            None => (text, 0),
-        };
-        let unsigned = mantissa.strip_prefix('-').unwrap_or(mantissa);
-        let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
-        let all: Vec<u8> = whole.bytes().chain(fraction.bytes()).collect();
-        if whole.is_empty() || !all.iter().all(u8::is_ascii_digit) {
-            return Err(wrong());
-        }
-        let zeros = all.iter().take_while(|digit| **digit == b'0').count();
-        let digits: Vec<u8> = all[zeros..].iter().map(|digit| digit - b'0').collect();
-        let point = if digits.is_empty() { 0 } else { whole.len() as i64 - zeros as i64 + exponent };
-        Ok(Decimal { negative: mantissa.starts_with('-'), digits, point })
-    }
-
-    /// The value times `10^shift`: its whole part, and how the rest compares
-    /// with one half.
-    fn split(&self, shift: i64) -> Option<(i128, std::cmp::Ordering)> {
-        let keep = self.point + shift;
-        if keep > 30 {
-            return self.digits.is_empty().then_some((0, std::cmp::Ordering::Less));
-        }
-        if keep < 0 {
-            return Some((0, std::cmp::Ordering::Less));
-        }
-        let keep = keep as usize;
-        let whole =
-            (0..keep).fold(0i128, |whole, index| whole * 10 + i128::from(self.digits.get(index).copied().unwrap_or(0)));
-        let mut rest = self.digits.get(keep..).unwrap_or(&[]).to_vec();
-        while rest.last() == Some(&0) {
-            rest.pop();
-        }
-        Some((whole, rest.as_slice().cmp(&[5])))
-    }
-
-    fn nearest(&self, shift: i64) -> Option<i128> {
-        let (whole, rest) = self.split(shift)?;
-        let up = match rest {
-            std::cmp::Ordering::Less => false,
-            std::cmp::Ordering::Equal => whole % 2 == 1,
-            std::cmp::Ordering::Greater => true,
-        };
-        let size = whole + i128::from(up);
-        Some(if self.negative { -size } else { size })
-    }
-
-    fn floor(&self, shift: i64) -> Option<i128> {
-        let (whole, _) = self.split(shift)?;
-        (!self.negative || self.digits.is_empty()).then_some(whole)
-    }
-}
-
-/// An exponent, its size cut where it makes no difference any more.
-fn clamped(text: &str) -> Option<i64> {
-    let (negative, digits) = match text.as_bytes().first()? {
-        b'-' => (true, &text[1..]),
-        b'+' => (false, &text[1..]),
-        _ => (false, text),
-    };
-    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
-        return None;
-    }
-    let size = digits.parse::<i64>().unwrap_or(i64::MAX).min(1_000_000);
-    Some(if negative { -size } else { size })
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -418,7 +378,7 @@ mod tests {
         let mut recount = Recount::new(columns(), None, 0, u32::MAX, 3);
         for minute in [5, 1, 9, 3, 7, 1] {
             let line = format!(r#"{{"service":"a","ts":{},"cpu":1,"ram":1,"disk":1}}"#, minute * 60);
-            recount.line(line.as_bytes()).unwrap();
+            recount.count(line.as_bytes(), 2).unwrap();
         }
         assert_eq!(recount.ceiling(), 7);
         let rows: Vec<_> = recount.rows().iter().map(|((minute, _), row)| (*minute, row.messages)).collect();

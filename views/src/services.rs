@@ -11,7 +11,7 @@ use crate::coverage::Coverage;
 use crate::error::Result;
 use crate::fold::Table;
 use crate::plan::Plan;
-use crate::query::View;
+use crate::query::{Every, View};
 use crate::reader::{Reader, Retries};
 use crate::selection::Selection;
 
@@ -54,7 +54,7 @@ async fn seen(reader: &Reader, plan: &Plan) -> Result<Vec<ServiceSeen>> {
         add(&mut seen, service, partition.first, partition.last, partition.messages);
     }
     let mut table = Table::new(&reader.metrics);
-    plan.fold(reader, View::Realtime, &everything, &mut table).await?;
+    plan.fold(reader, View::Realtime, &everything, Every::Minute, &mut table).await?;
     for row in table.rows() {
         add(&mut seen, row.service, row.minute, row.minute, row.msg_num);
     }

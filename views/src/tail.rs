@@ -9,9 +9,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use parking_lot::Mutex;
 use schema::Parser;
 use storage::{DiskFile, Mode};
 
@@ -19,6 +17,7 @@ use crate::error::{Result, ViewError};
 use crate::fold::Table;
 use crate::input::{Input, Place};
 use crate::map::fold_lines;
+use crate::parallel;
 use crate::reader::Reader;
 
 /// What one thread takes at a time.
@@ -60,30 +59,10 @@ struct Piece<'a> {
 
 fn fold_local(reader: &Reader, stretches: &[Input], table: &mut Table) -> Result<u64> {
     let pieces = pieces(reader, stretches)?;
-    if pieces.len() < 2 || reader.threads < 2 {
-        return fold_pieces(reader, &pieces, &AtomicUsize::new(0), table);
-    }
-    let next = AtomicUsize::new(0);
-    let empty = table.emptied();
-    let whole = Mutex::new((table, 0));
-    std::thread::scope(|scope| {
-        let work = || -> Result<()> {
-            let mut part = empty.emptied();
-            let messages = fold_pieces(reader, &pieces, &next, &mut part)?;
-            let mut whole = whole.lock();
-            whole.0.merge(&part);
-            whole.1 += messages;
-            Ok(())
-        };
-        let threads = reader.threads.min(pieces.len());
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mine = work();
-        others.into_iter().fold(mine, |result, other| match other.join() {
-            Ok(other) => result.and(other),
-            Err(panic) => std::panic::resume_unwind(panic),
-        })
-    })?;
-    Ok(whole.into_inner().1)
+    parallel::fold(reader.threads, pieces.len(), table, |piece, table| {
+        let mut parser = Parser::new(&reader.metrics);
+        pieces[piece].fold(&mut vec![0; BUFFER], &mut parser, table)
+    })
 }
 
 fn pieces<'a>(reader: &Reader, stretches: &'a [Input]) -> Result<Vec<Piece<'a>>> {
@@ -119,17 +98,6 @@ fn line_start(file: &dyn DiskFile, path: &Path, mut at: u64) -> Result<u64> {
             None => at += read as u64,
         }
     }
-}
-
-fn fold_pieces(reader: &Reader, pieces: &[Piece<'_>], next: &AtomicUsize, table: &mut Table) -> Result<u64> {
-    let mut parser = Parser::new(&reader.metrics);
-    let mut buffer = Vec::new();
-    let mut messages = 0;
-    while let Some(piece) = pieces.get(next.fetch_add(1, Ordering::Relaxed)) {
-        buffer.resize(BUFFER, 0);
-        messages += piece.fold(&mut buffer, &mut parser, table)?;
-    }
-    Ok(messages)
 }
 
 impl Piece<'_> {

@@ -174,8 +174,11 @@ impl<'a> Pass<'a> {
             let window = from.get()..minutes.end.get();
             let mut counts = [self.recount(window.clone()), self.recount(window.clone())];
             for (count, extents) in counts.iter_mut().zip([&batch, &realtime]) {
-                for extent in extents.iter().filter(|extent| extent.reaches(from)) {
-                    self.count(extent, count, from == minutes.start).await?;
+                for extent in extents.iter() {
+                    if !extent.may_hold(from.get()..count.ceiling()) {
+                        continue;
+                    }
+                    self.count(extent, count).await?;
                     total_bytes = total_bytes.max(self.verdict.bytes);
                     progress(Verified { bytes: self.verdict.bytes, total_bytes });
                 }
@@ -202,20 +205,17 @@ impl<'a> Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Counts the lines of `extent`; `first` also checks it against its cut.
-    async fn count(&mut self, extent: &Extent, recount: &mut Recount, first: bool) -> Result<()> {
+    /// Counts the lines of `extent`, and checks that it is what its cut says.
+    async fn count(&mut self, extent: &Extent, recount: &mut Recount) -> Result<()> {
         let mut lines = extents::Lines::new(self.reader, extent);
         while let Some(chunk) = lines.next().await? {
             self.verdict.bytes += chunk.len() as u64;
-            for line in chunk.split_inclusive(|byte| *byte == b'\n') {
-                if let Err(why) = recount.line(line) {
-                    self.file(&extent.input.place, format!("a line cannot be counted: {why}"));
-                    return Ok(());
-                }
+            if let Err(why) = recount.count(&chunk, self.reader.threads) {
+                self.file(&extent.input.place, format!("a line cannot be counted: {why}"));
+                return Ok(());
             }
         }
-        let checked = if first { lines.check() } else { Ok(()) };
-        if let Err(why) = checked {
+        if let Err(why) = lines.check() {
             self.file(&extent.input.place, why);
         }
         Ok(())

@@ -8,7 +8,7 @@ use schema::{MetricAggregate, Minute};
 use super::{Difference, Pass};
 use crate::error::{Result, ViewError};
 use crate::fold::{Row, Table};
-use crate::query::View;
+use crate::query::{Every, View};
 use crate::recount::{PlainMetric, PlainRow, Recount};
 use crate::selection::Selection;
 
@@ -36,7 +36,7 @@ impl Pass<'_> {
             selection = selection.of_services(services);
         }
         let mut table = Table::selecting(&self.reader.metrics, selection.clone());
-        match self.plan.fold(self.reader, view, &selection, &mut table).await {
+        match self.plan.fold(self.reader, view, &selection, Every::Minute, &mut table).await {
             Ok(()) => {}
             Err(ViewError::Corrupt { name, why } | ViewError::DatedFile { name, why }) => {
                 self.file(&name, why);
