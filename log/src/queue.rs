@@ -46,6 +46,11 @@ impl Queue {
         self.through
     }
 
+    /// How long the file is, with its header, as far as it is right; 0 before it is begun.
+    pub(crate) fn written(&self) -> u64 {
+        self.written
+    }
+
     /// Appends rows of log bytes that end at `to`, if all before are in.
     pub(crate) fn append(&mut self, disk: &dyn Disk, rows: &[u8], to: Position) -> io::Result<()> {
         let file = self.file(disk)?;

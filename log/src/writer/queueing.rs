@@ -1,28 +1,25 @@
 //! The writer's queue: rows follow their commits, and are derived where they did not.
 
-use schema::Position;
 use storage::is_full;
 
 use super::Writer;
 use crate::batch::Batch;
 use crate::error::LogError;
-use crate::files::{self, LogSlice};
+use crate::files::LogSlice;
 
 impl Writer {
     /// Appends the batch's rows to the queue. To be called after each commit,
     /// once its acks are on their way. A failure costs nothing but freshness:
     /// the rows are derived from the log by a later call.
     pub fn append_queue(&mut self, batch: &Batch) {
-        let position = self.state.position();
-        let through = self.queue.through();
-        let begins = position.offset.checked_sub(batch.log.len() as u64).map(|offset| Position { offset, ..position });
-        let goes_on = begins.is_some_and(|begins| through == begins || files::next_file(through) == begins);
+        let mark = self.state.mark();
+        let goes_on = self.queue.written() + batch.queue.len() as u64 == mark.queue_len;
         let done = if goes_on {
-            self.queue.append(&*self.disk, &batch.queue, position).map_err(LogError::from)
+            self.queue.append(&*self.disk, &batch.queue, mark.position).map_err(LogError::from)
         } else {
             self.derive_queue()
         };
-        if let Err(error) = done.and_then(|()| self.queue.expect(self.state.mark().queue_len)) {
+        if let Err(error) = done.and_then(|()| self.queue.expect(mark.queue_len)) {
             tracing::warn!(%error, "queue lags");
         }
     }
@@ -31,7 +28,7 @@ impl Writer {
     /// for later.
     pub(super) fn settle_queue(&mut self) -> Result<bool, LogError> {
         let lacked = self.queue.through() != self.state.position();
-        match self.derive_queue().and_then(|()| self.queue.open(&*self.disk)) {
+        match self.derive_queue() {
             Err(LogError::Disk(error)) if is_full(&error) => {
                 tracing::warn!(%error, "queue lags");
                 Ok(lacked)
@@ -42,7 +39,8 @@ impl Writer {
 
     fn derive_queue(&mut self) -> Result<(), LogError> {
         let missing = self.missing_from_queue();
-        self.queue.derive(&*self.disk, &missing, &mut self.rows)
+        self.queue.derive(&*self.disk, &missing, &mut self.rows)?;
+        self.queue.open(&*self.disk)
     }
 
     /// The log bytes whose rows the queue lacks.

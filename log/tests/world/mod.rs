@@ -149,6 +149,13 @@ impl World {
                 assert_eq!(position, writer.state().position());
                 if self.rng.random_bool(0.8) {
                     writer.append_queue(&batch);
+                    // A fault may have struck just there; then the next call makes it good.
+                    writer.append_queue(&batch);
+                    if !self.cramped && !self.disk.is_crashed() {
+                        let mark = writer.state().mark();
+                        let queue = self.disk.length(&Self::folder().queue(mark.generation)).unwrap();
+                        assert_eq!(queue, Some(mark.queue_len), "what lagged is made good");
+                    }
                 }
                 self.model.check_state(writer.state());
                 Ok(())
