@@ -309,7 +309,8 @@ fn help_version_completions_and_manual_are_there() {
     let help = run(Path::new("."), "monitor --help").fine().stdout;
     assert!(help.contains("--listen <ADDR>") && help.contains("HOURGLASS_LISTEN_ADDRESS"), "{help}");
     assert!(run(Path::new("."), "completions bash").fine().stdout.contains("_hourglass"));
-    assert!(run(Path::new("."), "man").fine().stdout.contains(".TH hourglass"));
+    let manual = run(Path::new("."), "man").fine().stdout;
+    assert!(manual.contains(".TH hourglass") && manual.contains("HOURGLASS CLIENT LOAD"), "{manual}");
 }
 
 #[test]

@@ -90,7 +90,7 @@ fn send_until_stopped(world: &World, which: usize) -> u64 {
     loop {
         let address = *world.address.lock().unwrap();
         let Some(mut client) = address.and_then(|address| AckingClient::connect(address, &id)) else {
-            thread::yield_now();
+            thread::park_timeout(std::time::Duration::from_millis(5));
             continue;
         };
         assert!(client.resume >= acked.load(Ordering::SeqCst), "what was acknowledged stays consumed");

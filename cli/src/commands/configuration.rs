@@ -1,4 +1,4 @@
-//! `config show`, `config check` and `config reference`.
+//! `config show`, `config check`, `config reference`, and `completions`.
 
 use std::path::Path;
 
@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::print;
 use crate::config::{self, Config, File};
+use crate::flags;
 use crate::outcome::Outcome;
 
 /// Prints every effective value and where it came from.
@@ -24,4 +25,11 @@ pub(super) fn check(path: &Path) -> Result<Outcome> {
 /// Prints the reference of all keys.
 pub(super) fn reference() -> Result<Outcome> {
     print(config::markdown().as_bytes())
+}
+
+/// Prints a shell's completion script.
+pub(super) fn completions(shell: clap_complete::Shell) -> Result<Outcome> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut flags::command(), "hourglass", &mut script);
+    print(&script)
 }

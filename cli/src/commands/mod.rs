@@ -4,6 +4,7 @@ mod cat;
 mod configuration;
 mod demo;
 mod import;
+mod manual;
 mod quarantine;
 mod query;
 mod range;
@@ -20,7 +21,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use crate::config::{Config, File, Key, strays};
-use crate::flags::{self, Cli, Command, ConfigCommand};
+use crate::flags::{Cli, Command, ConfigCommand};
 use crate::outcome::Outcome;
 use crate::roles::Roles;
 use crate::stdout::Stdout;
@@ -46,16 +47,8 @@ pub(crate) fn run(cli: Cli, keys: &[(&'static Key, String)]) -> Result<Outcome> 
         Command::Config { command: ConfigCommand::Show } => configuration::show(&config()?),
         Command::Config { command: ConfigCommand::Check { file } } => configuration::check(&file),
         Command::Config { command: ConfigCommand::Reference } => configuration::reference(),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut flags::command(), "hourglass", &mut script);
-            print(&script)
-        }
-        Command::Man => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(flags::command()).render(&mut page)?;
-            print(&page)
-        }
+        Command::Completions { shell } => configuration::completions(shell),
+        Command::Man => manual::print_page(),
     }
 }
 

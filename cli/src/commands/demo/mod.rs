@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use views::{Every, Query, View};
@@ -52,7 +52,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<Outcome> {
 
     let fed = feed_and_watch(&place, &running, address, args.seconds, &stop).await;
     let outcome = match fed {
-        Ok(()) if stop.is_cancelled() => Ok(Outcome::Fine),
+        Ok(()) if stop.is_cancelled() => Err(anyhow!("stopped before anything was verified")),
         Ok(()) => answer_and_verify(&place, args.seconds).await,
         Err(error) => Err(error),
     };
