@@ -21,6 +21,7 @@ mod chunk;
 mod clients;
 mod committer;
 mod connection;
+mod descriptors;
 mod error;
 mod health;
 mod ingest;

@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use crate::budget::Budget;
 use crate::buffer::Buffer;
 use crate::committer::{Committer, Progress};
+use crate::descriptors::make_room;
 use crate::error::MonitorError;
 use crate::health::Health;
 use crate::ingest::Ingest;
@@ -72,14 +73,15 @@ impl Tasks {
         let World { disk, store, clock, find_covered } = world;
         let [drain, abort, committed, stopped] = std::array::from_fn(|_| CancellationToken::new());
         let connections = TaskTracker::new();
+        let most = make_room(options.listen_connections);
         let health = Arc::new(Health::new(Arc::clone(&buffer)));
         let (progress, progressed) = watch::channel(Progress::of(&writer, rows.count()));
         let (uploaded, has_uploaded) = watch::channel(Uploaded::default());
         let ingest = Arc::new(Ingest {
             buffer: Arc::clone(&buffer),
             intakes: Intakes::new(options.metrics, Arc::clone(&services)),
-            budget: Budget::new(options.listen_bytes, options.listen_connections),
-            connections: options.listen_connections,
+            budget: Budget::new(options.listen_bytes, most),
+            connections: most,
             clock: Arc::clone(&clock),
             future: options.accept_future,
             monitor: identity.id.clone(),
