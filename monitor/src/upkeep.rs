@@ -16,6 +16,9 @@ use crate::health::{Cause, Health};
 use crate::retire::{FindCovered, Retirement};
 use crate::uploader::{UploadError, Uploaded, Uploader};
 
+/// How often the last round is tried: one answer may get lost.
+const LAST_ATTEMPTS: usize = 3;
+
 /// How long the store may take to answer once the monitor stops.
 const LAST_ROUND: Duration = Duration::from_secs(10);
 
@@ -46,7 +49,11 @@ impl Upkeep {
                     () = due(&mut self.progress, self.bytes) => {}
                 }
             }
-            self.round().await;
+            for _ in 0..LAST_ATTEMPTS {
+                if self.round().await {
+                    break;
+                }
+            }
         };
         let too_late = async {
             stopped.cancelled().await;
@@ -60,7 +67,8 @@ impl Upkeep {
         }
     }
 
-    async fn round(&mut self) {
+    /// One round; whether the store is up to date.
+    async fn round(&mut self) -> bool {
         let done = self.uploader.round().await;
         let error = done.as_ref().err().map(ToString::to_string);
         match &done {
@@ -78,6 +86,7 @@ impl Upkeep {
         if done.is_ok() {
             self.retire().await;
         }
+        done.is_ok()
     }
 
     async fn retire(&mut self) {

@@ -162,6 +162,8 @@ async fn a_growing_file_is_a_prefix_in_the_store_and_goes_on_after_a_restart() {
         client.hello("c").await;
         client.send(lines("a", round * 100..round * 100 + 100)).await;
         client.acked(round * 100 + 100).await;
+        // Acks come before the progress is published.
+        running.durable(round * 100 + 100).await;
         let durable = running.monitor.progress().borrow().durable;
         let mut uploaded = running.monitor.uploaded();
         soon("the upload", uploaded.wait_for(|uploaded| uploaded.position >= durable)).await.unwrap();
