@@ -109,11 +109,8 @@ impl Changes {
         let Some(last) = cuts.last().map(|cut| cut.generation) else { return Ok(()) };
         cuts.iter().for_each(|cut| self.saw(cut.tick));
 
-        let counted = covered.filter(|&cut| adds(cut));
-        if let Some(cut) = counted
-            && let Some(cut) = cuts::read(store, source, cut).await?
-        {
-            withdrawn.extend(cut.files);
+        if let Some(cut) = covered.filter(|&cut| adds(cut)) {
+            withdrawn.extend(cuts::covered(store, source, cut).await?.files);
         }
         let files = cuts.into_iter().last().filter(|cut| !cut.withdrawn).map(|cut| cut.files).unwrap_or_default();
         let (messages, latest) = (count(&files), greatest(&files));
@@ -153,7 +150,7 @@ impl Changes {
         }
         for covered in previous.imports.iter().filter(|covered| adds(covered.cut)) {
             if self.imports.get(&covered.import).is_some_and(|now| now.cut == covered.cut) {
-                cuts.extend(cuts::read(store, &Source::Import(covered.import), covered.cut).await?);
+                cuts.push(cuts::covered(store, &Source::Import(covered.import), covered.cut).await?);
             }
         }
         let again = self.within_again();

@@ -44,12 +44,17 @@ pub(crate) async fn up_to(store: &dyn Store, source: &Source, last: Generation) 
     let mut cuts = Vec::new();
     let mut next = first(store, source).await?;
     while let Some(generation) = next.filter(|&generation| generation <= last) {
-        let key = layout::cut(source, generation);
-        let cut = read(store, source, generation).await?;
-        cuts.push(cut.ok_or_else(|| ViewError::cut(&key, "it is covered by the manifest but not in the store"))?);
+        cuts.push(covered(store, source, generation).await?);
         next = Some(generation.next());
     }
     Ok(cuts)
+}
+
+/// A cut that the manifest covers.
+pub(crate) async fn covered(store: &dyn Store, source: &Source, generation: Generation) -> Result<Cut> {
+    let missing =
+        || ViewError::cut(layout::cut(source, generation), "the manifest covers it, but it is not in the store");
+    read(store, source, generation).await?.ok_or_else(missing)
 }
 
 /// One cut; `None` if it is not there.

@@ -66,33 +66,30 @@ enum Source<'a> {
 }
 
 impl<'a> Lines<'a> {
-    /// Opens `input` and checks that it is long enough.
+    /// Opens `input` and checks its length: as a cut says, or at least up to the range's end.
     pub(crate) fn open(input: &'a Input, store: &'a dyn Store, handle: &'a Handle) -> Result<Self> {
-        let path = match &input.place {
-            Place::Local(path) => Some(path.clone()),
-            Place::Stored(key) => store.local_path(key),
+        let of_file = |file: File| match file.metadata() {
+            Ok(metadata) => Ok((Source::File(file), Some(metadata.len()))),
+            Err(why) => Err(unreadable(input, why)),
         };
-        let file = path.as_ref().map(File::open);
-        let (source, length) = match (&input.place, file) {
-            (_, Some(Ok(file))) => {
-                let length = file.metadata().map_err(|why| unreadable(input, why))?.len();
-                (Source::File(file), Some(length))
-            }
-            (Place::Local(_), Some(Err(why))) => return Err(unreadable(input, why)),
-            (Place::Stored(key), _) => {
-                let length = handle.block_on(store.length(key))?;
-                (Source::Store { store, key, handle, ahead: Mutex::default() }, length)
-            }
-            (Place::Local(path), None) => return Err(ViewError::dated_file(path.display(), "it has no path")),
+        let (source, length) = match &input.place {
+            Place::Local(path) => of_file(File::open(path).map_err(|why| unreadable(input, why))?)?,
+            Place::Stored(key) => match store.local_path(key).map(File::open) {
+                Some(Ok(file)) => of_file(file)?,
+                _ => {
+                    (Source::Store { store, key, handle, ahead: Mutex::default() }, handle.block_on(store.length(key))?)
+                }
+            },
         };
-        match length {
-            None => Err(ViewError::dated_file(&input.place, "it is not in the store")),
-            Some(length) if length < input.range.end => {
-                let why = format!("it is {length} bytes long, {} are expected", input.range.end);
-                Err(ViewError::dated_file(&input.place, why))
-            }
-            Some(_) => Ok(Lines { input, source }),
+        let Some(length) = length else {
+            return Err(ViewError::dated_file(&input.place, "it is not in the store"));
+        };
+        let closed = matches!(input.place, Place::Stored(_)) && input.expected.is_some();
+        if length < input.range.end || closed && length > input.range.end {
+            let why = format!("it is {length} bytes long, {} are expected", input.range.end);
+            return Err(ViewError::dated_file(&input.place, why));
         }
+        Ok(Lines { input, source })
     }
 
     /// Fills `buffer` from byte `at` on; fewer bytes, or none, only where the file ends.

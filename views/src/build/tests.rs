@@ -222,7 +222,10 @@ fn a_damaged_dated_file_is_refused_by_name_and_the_manifest_stands() {
         let digit = intact.iter().position(|byte| *byte == b'1').unwrap();
         let mut changed = intact.to_vec();
         changed[digit] = b'2';
-        for damaged in [changed, intact[..intact.len() - 1].to_vec(), intact[..10].to_vec(), vec![b'x'; intact.len()]] {
+        let longer = [&intact[..], b"{}\n"].concat();
+        for damaged in
+            [changed, intact[..intact.len() - 1].to_vec(), intact[..10].to_vec(), vec![b'x'; intact.len()], longer]
+        {
             world.store.replace(&west, damaged.into()).await.unwrap();
             let refused = world.rebuild(false).await;
             assert!(
