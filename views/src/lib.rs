@@ -1,4 +1,20 @@
 //! Batch and realtime views, manifest, merge, query and verification.
+//!
+//! | to know | read |
+//! |---|---|
+//! | how messages become rows | [`Table`], [`Selection`] |
+//! | what a view file is | [`view_file`], [`ViewFile`] |
+//! | how the batch view is built, published and retired | [`rebuild()`], [`Manifest`], [`Retirer`] |
+//! | how a monitor's realtime views keep up | [`Refresher`] |
+//! | how a question is answered, and what the answer covers | [`query()`], [`Query`], [`Answer`], [`Coverage`] |
+//! | how that is checked by counting again | [`verify()`], [`Verdict`], [`Difference`] |
+//! | the original lines; the services | [`cat()`], [`services()`] |
+//!
+//! The bytes: view files in `view_file.rs`, realtime views in `realtime_view.rs`, manifests in `manifest.rs`.
+//!
+//! What must hold: an answer equals a plain pass over exactly the messages its coverage names. Everything here is
+//! derived from the log and the dated files, and can be deleted.
+
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod answer_file;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use log::LogError;
 use schema::Metrics;
-use storage::layout::DataFolder;
+use storage::layout::{DataFolder, RealtimeName};
 use storage::{Disk, Store, StoreError};
 
 use crate::error::{Result, ViewError};
@@ -80,7 +80,7 @@ impl Retries {
             return Err(error);
         }
         match &error {
-            ViewError::Corrupt { name, why } if self.avoid.insert(name.clone()) => {
+            ViewError::Corrupt { name, why } if is_realtime(name) && self.avoid.insert(name.clone()) => {
                 tracing::warn!(name, why, "avoiding a corrupt view");
                 Ok(())
             }
@@ -88,6 +88,11 @@ impl Retries {
             _ => Err(error),
         }
     }
+}
+
+/// Whether a path or key is a realtime view's: answers can do without it.
+fn is_realtime(name: &str) -> bool {
+    name.rsplit('/').next().is_some_and(|name| RealtimeName::parse(name).is_some())
 }
 
 /// Whether a file was not there, as it may be once what it held was rebuilt.
