@@ -128,8 +128,8 @@ impl Snapshot {
 
     fn try_read(disk: &dyn Disk, folder: &DataFolder, from: Option<&JournalMark>) -> Result<Option<Self>, LogError> {
         let mut openings = Vec::new();
-        for generation in journals(disk, folder)? {
-            openings.push(OpenedJournal::open(disk, folder, generation)?);
+        for generation in unbroken(&journals(disk, folder)?) {
+            openings.push(OpenedJournal::open(disk, folder, *generation)?);
         }
         let Some(newest) = openings.pop() else { return Ok(None) };
         let tip = Tip::read(disk, folder, &newest, from)?;
@@ -161,6 +161,13 @@ impl Snapshot {
         });
         Ok(Self { id, incarnation, generations, durable, folder: folder.clone() })
     }
+}
+
+/// The newest generations that follow on one another. Journals are retired from the oldest on, but a power loss may
+/// take back some of the removals and not others: what lies below a gap was being retired.
+fn unbroken(journals: &[Generation]) -> &[Generation] {
+    let gap = journals.windows(2).rposition(|pair| pair[0].next() != pair[1]);
+    &journals[gap.map_or(0, |gap| gap + 1)..]
 }
 
 /// A journal of which the opening was read.
