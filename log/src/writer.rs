@@ -60,10 +60,12 @@ struct OpenLog {
 #[derive(Debug)]
 enum Health {
     Good,
-    /// A commit found no room: this frame, of that day, is to be written again.
+    /// A commit found no room: this frame, of that day, is to be written again. Once it is recorded in the journal,
+    /// a reader may rely on it, and its log bytes stay.
     Full {
         frame: Vec<u8>,
         today: Date,
+        recorded: bool,
     },
     /// Only recovery helps.
     Lost,
@@ -130,10 +132,11 @@ impl Writer {
         if matches!(&self.health, Health::Full { frame: before, .. } if *before != frame) {
             return Err(self.fail(io::Error::other("not the batch that found no room")));
         }
-        match self.write(place, batch, &frame) {
+        let mut recorded = matches!(&self.health, Health::Full { recorded: true, .. });
+        match self.write(place, batch, &frame, &mut recorded) {
             Ok(()) => self.take(record, frame.len()),
             Err(error) if is_full(&error) => {
-                self.health = Health::Full { frame, today };
+                self.health = Health::Full { frame, today, recorded };
                 Err(CommitError::Full(error))
             }
             Err(error) => Err(self.fail(error)),
@@ -151,9 +154,11 @@ impl Writer {
         Place { position: files::next_file(mark.position), date: today }
     }
 
-    /// Writes and syncs log and journal.
-    fn write(&mut self, place: Place, batch: &Batch, frame: &[u8]) -> io::Result<()> {
-        if !matches!(self.health, Health::Good) {
+    /// Writes and syncs log and journal; says when the journal has been begun. After a commit that found no room, goes
+    /// through fresh descriptors, and first takes back what the log has of it.
+    fn write(&mut self, place: Place, batch: &Batch, frame: &[u8], recorded: &mut bool) -> io::Result<()> {
+        let again = !matches!(self.health, Health::Good);
+        if again {
             self.log = None;
             self.journal.reopen(&*self.disk)?;
         }
@@ -163,7 +168,13 @@ impl Writer {
             return self.disk.sync_together(&[self.journal.file()]);
         }
         let log = self.log_file(place)?;
+        if again && !*recorded {
+            // A part of it under a second, torn write would not look torn.
+            log.truncate(place.position.offset)?;
+            log.sync()?;
+        }
         log.write_at(&batch.log, place.position.offset)?;
+        *recorded = true;
         self.journal.write(frame)?;
         self.disk.sync_together(&[&log, self.journal.file()])
     }
