@@ -56,9 +56,11 @@ impl Sent {
 fn sent() -> impl Strategy<Value = Sent> {
     let services = prop::sample::select(vec!["checkout", "basket", "a,\"b\"/é", "a-service-with-a-long-name"]);
     let day = prop_oneof![3 => Just(0_i64), 1 => -3..3_i64, 1 => -60..15_i64];
-    let value = prop_oneof![-3..3_i64, Just(999_999_999_999_999_999), -1_000_000..1_000_000_i64];
-    let time = (day, 0..5_i64, 0..3 * MINUTE)
-        .prop_map(|(day, hour, rest)| micros(TODAY + day * 1440 * MINUTE + hour * 60 * MINUTE + rest));
+    let value = prop_oneof![4 => -2..2_i64, 1 => Just(999_999_999_999_999_999), 1 => -1_000_000..1_000_000_i64];
+    let hour = prop_oneof![3 => Just(0_i64), 1 => 0..5_i64];
+    let rest = prop_oneof![2 => 0..MINUTE, 1 => 0..3 * MINUTE];
+    let time =
+        (day, hour, rest).prop_map(|(day, hour, rest)| micros(TODAY + day * 1440 * MINUTE + hour * 60 * MINUTE + rest));
     (services, time, [value.clone(), value.clone(), value], 0..3_u8).prop_map(|(service, time, values, form)| Sent {
         service,
         time,
