@@ -1,7 +1,8 @@
 //! The promise: DuckDB, Polars and pandas read the batch and realtime Parquet views as they are, calculate with the
 //! Double columns, and agree with `query`.
 //!
-//! The engines come from the Python package index into a virtual environment under `target/`, kept between runs.
+//! The engines come from the Python package index into a virtual environment under `target/`, kept between runs
+//! (pytz is what DuckDB needs to hand out times with a zone).
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod support;
@@ -112,8 +113,9 @@ fn python() -> Option<PathBuf> {
     let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop-venv");
     let python = venv.join("bin/python");
     if !venv.join("ready").exists() {
-        let made = Command::new("python3").args(["-m", "venv"]).arg(&venv).status().is_ok_and(|status| status.success());
-        let packages = ["duckdb", "polars", "pandas", "pyarrow"];
+        let made =
+            Command::new("python3").args(["-m", "venv"]).arg(&venv).status().is_ok_and(|status| status.success());
+        let packages = ["duckdb", "polars", "pandas", "pyarrow", "pytz"];
         let pip = || Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(packages).status();
         if !made || !pip().is_ok_and(|status| status.success()) {
             skip("python3 with venv and a package index is needed to read the views with DuckDB, Polars and pandas");

@@ -179,3 +179,25 @@ fn what_is_before_the_oldest_journal_is_called_retired() {
     assert!(matches!(snapshot.slices(start..snapshot.durable), Err(LogError::Retired { .. })));
     assert!(snapshot.slices(snapshot.generations[0].start..snapshot.durable).is_ok());
 }
+
+#[test]
+fn what_lies_below_a_gap_in_the_journals_was_being_retired() {
+    let temporary = tempfile::tempdir().unwrap();
+    let (disk, folder): (Arc<dyn Disk>, _) = (Arc::new(LocalDisk::new()), DataFolder::new(temporary.path()));
+    let mut writer = open(&disk, &folder);
+    let mut messages = Messages::new();
+    let mut rng = StdRng::seed_from_u64(2);
+    for _ in 0..4 {
+        writer.commit(&messages.batch(&mut rng, 3), Date::new(20_000).unwrap()).unwrap();
+        writer.rotate(Micros::MIN).unwrap();
+    }
+    drop(writer);
+    // A power loss may take back the removal of an older journal and not that of a newer one.
+    disk.remove(&folder.journal(Generation::new(2))).unwrap();
+    let snapshot = Snapshot::read(&*disk, &folder, None).unwrap().unwrap();
+    let generations: Vec<u64> = snapshot.generations.iter().map(|log| log.generation.get()).collect();
+    assert_eq!(generations, [3, 4, 5]);
+    let retired = snapshot.slices(snapshot.generations[0].start.min(schema::Position::new(0, 0))..snapshot.durable);
+    assert!(matches!(retired, Err(LogError::Retired { .. })));
+    open(&disk, &folder);
+}

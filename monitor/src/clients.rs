@@ -87,7 +87,8 @@ impl Clients {
     }
 
     /// Counts lines that `session`'s connection hands over, in the batch that
-    /// is filling: `counts` has each client's totals with that batch.
+    /// is filling: `counts` has each client's totals with that batch. A client
+    /// without a line is not noted, so that it can still be forgotten.
     pub(crate) fn consume(
         &mut self,
         session: &Session,
@@ -95,6 +96,9 @@ impl Clients {
         counts: &mut Vec<(ClientId, ClientCount)>,
     ) -> Result<(), Superseded> {
         let entry = self.current(session)?;
+        if lines.consumed == 0 {
+            return Ok(());
+        }
         entry.buffered.consumed += lines.consumed;
         entry.buffered.rejected += lines.rejected;
         match counts.get_mut(entry.slot) {

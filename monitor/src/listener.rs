@@ -1,8 +1,10 @@
 //! The listener: accepts connections, up to `listen.connections`.
 //!
 //! One beyond the limit gets a line that says so, and is closed; it costs no
-//! task and no memory. The listener ends with the drain, its connections by
-//! themselves: whoever owns the tracker awaits them.
+//! task and no memory. The listener ends with the drain, once it has taken
+//! every connection that the system accepted before: what such a client sent
+//! counts as received. Connections end by themselves: whoever owns the tracker
+//! awaits them.
 
 use std::io::Write;
 use std::net::{Shutdown, SocketAddr};
@@ -22,32 +24,58 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 
 /// Accepts until the drain begins; serves every connection in `connections`.
 pub(crate) async fn listen(listener: TcpListener, ingest: Arc<Ingest>, connections: TaskTracker) {
-    let free = Arc::new(Semaphore::new(ingest.connections));
-    let mut refusals = Refusals::default();
+    let drain = ingest.drain.clone();
+    let mut door =
+        Door { free: Arc::new(Semaphore::new(ingest.connections)), ingest, connections, refusals: Refusals::default() };
     loop {
         let accepted = tokio::select! {
-            () = ingest.drain.cancelled() => return,
+            () = drain.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
-        let (socket, peer) = match accepted {
-            Ok(accepted) => accepted,
+        match accepted {
+            Ok((socket, peer)) => door.admit(socket, peer),
             Err(error) => {
                 tracing::warn!(%error, "accept failed");
                 tokio::time::sleep(BACK_OFF).await;
-                continue;
             }
-        };
-        let Ok(place) = Arc::clone(&free).try_acquire_owned() else {
-            refusals.refuse(socket, peer, ingest.connections);
-            continue;
+        }
+    }
+    door.admit_waiting(listener);
+}
+
+/// Who may come in.
+struct Door {
+    free: Arc<Semaphore>,
+    ingest: Arc<Ingest>,
+    connections: TaskTracker,
+    refusals: Refusals,
+}
+
+impl Door {
+    fn admit(&mut self, socket: TcpStream, peer: SocketAddr) {
+        let Ok(place) = Arc::clone(&self.free).try_acquire_owned() else {
+            return self.refusals.refuse(socket, peer, self.ingest.connections);
         };
         // Acks are small and wanted soon; without this they only come later.
         let _ = socket.set_nodelay(true);
-        let connection = Connection::new(socket, peer, Arc::clone(&ingest));
-        connections.spawn(async move {
+        let connection = Connection::new(socket, peer, Arc::clone(&self.ingest));
+        self.connections.spawn(async move {
             connection.serve().await;
             drop(place);
         });
+    }
+
+    /// Admits those that the system accepted and the runtime has not yet seen; as many as may be connected, so that
+    /// newcomers cannot keep it from ending.
+    fn admit_waiting(&mut self, listener: TcpListener) {
+        let Ok(listener) = listener.into_std() else { return };
+        for _ in 0..self.ingest.connections {
+            let Ok((socket, peer)) = listener.accept() else { return };
+            let ready = socket.set_nonblocking(true).and_then(|()| TcpStream::from_std(socket));
+            if let Ok(socket) = ready {
+                self.admit(socket, peer);
+            }
+        }
     }
 }
 

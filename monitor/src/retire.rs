@@ -7,7 +7,8 @@
 //! began before that can finish.
 //!
 //! What must hold: a log file goes only once the store has it whole; a journal
-//! only once its cut is published; nothing of the open generation but
+//! only once its cut is published and every older one is durably gone, so that
+//! those left always follow on one another; nothing of the open generation but
 //! superseded realtime views.
 
 use std::collections::HashMap;
@@ -48,6 +49,7 @@ pub(crate) struct Retirement {
 /// A file that may go.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Superseded {
+    Journal(Generation),
     Local(PathBuf),
     Shared(Key),
 }
@@ -59,7 +61,7 @@ impl Retirement {
     }
 
     /// Looks for what is superseded, and removes what has been so for long
-    /// enough.
+    /// enough by a clock that does not jump.
     pub(crate) async fn round(
         &mut self,
         covered: Option<Covered>,
@@ -73,13 +75,16 @@ impl Retirement {
         let mut superseded = self.local(covered);
         superseded.extend(self.shared(covered).await?);
         let before = std::mem::take(&mut self.seen);
+        let mut older_journals_gone = true;
         for file in superseded {
+            let is_journal = matches!(file, Superseded::Journal(_));
             let since = before.get(&file).copied().unwrap_or(now);
             let waited = Duration::from_micros(now.get().abs_diff(since.get()));
-            if now < since || waited < self.grace {
+            let due = waited >= self.grace && (older_journals_gone || !is_journal);
+            let gone = due && self.remove(&file).await?;
+            older_journals_gone &= gone || !is_journal;
+            if !gone {
                 self.seen.insert(file, since);
-            } else {
-                self.remove(file).await?;
             }
         }
         Ok(())
@@ -87,18 +92,20 @@ impl Retirement {
 
     fn local(&self, covered: Option<Covered>) -> Vec<Superseded> {
         let folder = &self.sides.folder;
-        let mut paths = Vec::new();
+        let (mut journals, mut paths) = (Vec::new(), Vec::new());
         let realtime = names(&*self.sides.disk, &folder.realtime_views(), RealtimeName::parse);
         paths.extend(superseded_views(realtime, covered).iter().map(|name| folder.realtime_view(name)));
         if let Some(covered) = covered {
             let is_covered = |generation: &Generation| *generation <= covered.generation;
-            let journals = names(&*self.sides.disk, &folder.journals(), layout::parse_journal);
-            paths.extend(journals.iter().filter(|g| is_covered(g)).map(|g| folder.journal(*g)));
+            journals = names(&*self.sides.disk, &folder.journals(), layout::parse_journal);
+            journals.retain(is_covered);
+            journals.sort_unstable();
             let queues = names(&*self.sides.disk, &folder.queues(), layout::parse_queue);
             paths.extend(queues.iter().filter(|g| is_covered(g)).map(|g| folder.queue(*g)));
             paths.extend(self.logs_below(covered.cut));
         }
-        paths.into_iter().map(Superseded::Local).collect()
+        let journals = journals.into_iter().map(Superseded::Journal);
+        journals.chain(paths.into_iter().map(Superseded::Local)).collect()
     }
 
     fn logs_below(&self, cut: Position) -> Vec<PathBuf> {
@@ -127,20 +134,34 @@ impl Retirement {
         Ok(superseded_views(views, covered).iter().map(key).map(Superseded::Shared).collect())
     }
 
-    async fn remove(&self, file: Superseded) -> Result<(), StoreError> {
-        match &file {
-            Superseded::Local(path) => {
-                if let Err(error) = self.sides.disk.remove(path)
-                    && error.kind() != io::ErrorKind::NotFound
-                {
-                    tracing::warn!(%error, "not retired");
-                    return Ok(());
-                }
+    /// Removes a file; whether it is gone. Only a store that fails is an error.
+    async fn remove(&self, file: &Superseded) -> Result<bool, StoreError> {
+        let removed = match file {
+            Superseded::Journal(generation) => self.remove_journal(*generation),
+            Superseded::Local(path) => self.remove_local(path),
+            Superseded::Shared(key) => {
+                self.sides.store.delete(key).await?;
+                Ok(())
             }
-            Superseded::Shared(key) => self.sides.store.delete(key).await?,
+        };
+        match &removed {
+            Ok(()) => tracing::debug!(?file, "retired"),
+            Err(error) => tracing::warn!(%error, "not retired"),
         }
-        tracing::debug!(file = ?file, "retired");
-        Ok(())
+        Ok(removed.is_ok())
+    }
+
+    fn remove_journal(&self, generation: Generation) -> io::Result<()> {
+        let folder = &self.sides.folder;
+        self.remove_local(&folder.journal(generation))?;
+        self.sides.disk.sync_folder(&folder.journals())
+    }
+
+    fn remove_local(&self, path: &Path) -> io::Result<()> {
+        match self.sides.disk.remove(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done,
+        }
     }
 }
 

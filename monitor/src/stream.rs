@@ -23,6 +23,8 @@ use crate::quarantine::KEPT;
 pub(crate) struct Stream {
     phase: Phase,
     held: Held,
+    /// A hello was wrong, and the client was told.
+    hello_refused: bool,
 }
 
 /// How it is read.
@@ -55,7 +57,7 @@ pub(crate) enum Refusal {
 impl Stream {
     /// A stream of which nothing was read yet.
     pub(crate) fn new() -> Self {
-        Self { phase: Phase::Opening, held: Held::Partial(Vec::new()) }
+        Self { phase: Phase::Opening, held: Held::Partial(Vec::new()), hello_refused: false }
     }
 
     /// The conversation, if the client asked for one.
@@ -205,7 +207,10 @@ impl Stream {
                 }
                 Err(_) => {
                     intake.chunk.reject(Reject::InvalidHello, line, arrival);
-                    ServerFrame::Reject { line: 0, reason: Reject::InvalidHello }.encode(out);
+                    // Said once: who goes on like this may well read no answers.
+                    if !std::mem::replace(&mut self.hello_refused, true) {
+                        ServerFrame::Reject { line: 0, reason: Reject::InvalidHello }.encode(out);
+                    }
                 }
             }
         }

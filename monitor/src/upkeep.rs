@@ -91,7 +91,7 @@ impl Upkeep {
 
     async fn retire(&mut self) {
         let covered = (self.find_covered)().await;
-        let now = self.clock.now();
+        let now = self.clock.steady();
         if let Err(error) = self.retirement.round(covered, self.uploader.uploaded(), now).await {
             tracing::warn!(%error, "not all retired");
         }

@@ -6,6 +6,7 @@ mod support;
 
 use schema::{Reject, ServerFrame};
 use support::{Bed, lines, message, soon};
+use tokio::io::AsyncWriteExt;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_acknowledged_line_survives_the_loss_of_everything_unsynced() {
@@ -153,6 +154,37 @@ async fn a_drain_commits_and_acknowledges_what_was_received() {
     }
     soon("the end", running.monitor.wait()).await.unwrap();
     assert_eq!(bed.log().len(), 800);
+}
+
+#[tokio::test]
+async fn a_drain_takes_in_who_connected_and_sent_before_it_began() {
+    let bed = Bed::local();
+    let running = bed.start().await;
+    // On one thread that does not wait, nobody accepts meanwhile.
+    for n in 0..50 {
+        let mut socket = std::net::TcpStream::connect(running.monitor.local_addr()).unwrap();
+        std::io::Write::write_all(&mut socket, format!("{}\n", message("a", n)).as_bytes()).unwrap();
+    }
+    running.stop().await.unwrap();
+    assert_eq!(bed.log().len(), 50);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_never_sent_a_line_is_not_remembered() {
+    let mut bed = Bed::local();
+    bed.options.clients_max = 1;
+    let running = bed.start().await;
+    let mut client = running.client().await;
+    client.send("{\"hourglass\":{\"version\":9}}\n{\"hourglass\":{\"version\":1,\"client\":\"ghost\"}}\n").await;
+    running.rejected(1).await;
+    client.writer.shutdown().await.unwrap();
+    client.rest().await;
+    running.stop().await.unwrap();
+
+    let running = bed.start().await;
+    let mut honest = running.client().await;
+    assert_eq!(honest.hello("honest").await.resume, 0);
+    running.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -151,3 +151,17 @@ async fn a_lone_message_waits_for_company_no_longer_than_the_linger() {
     soon("the ack", client.acked(1)).await;
     running.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_repeats_a_wrong_hello_and_reads_no_answers_is_told_once_and_costs_nothing() {
+    let bed = Bed::local();
+    let running = bed.start().await;
+    let mut client = running.client().await;
+    let wrong = "{\"hourglass\"\n".repeat(100_000);
+    client.send(&wrong).await;
+    running.rejected(100_000).await;
+    client.writer.shutdown().await.unwrap();
+    let answers = String::from_utf8(client.rest().await).unwrap();
+    assert_eq!(answers.lines().count(), 1, "{answers}");
+    running.stop().await.unwrap();
+}

@@ -56,6 +56,6 @@ impl Work for Batch {
     }
 
     async fn retire(&mut self) -> Result<Retired, SchedulerError> {
-        Ok(self.retirer.run(&*self.store, self.clock.now()).await?)
+        Ok(self.retirer.run(&*self.store, self.clock.steady()).await?)
     }
 }

@@ -10,6 +10,12 @@ use schema::Micros;
 pub trait Clock: Send + Sync + fmt::Debug {
     /// Now, UTC.
     fn now(&self) -> Micros;
+
+    /// A time that runs evenly and never jumps, for measuring how long
+    /// something has lasted; it may be far from [`now`](Self::now).
+    fn steady(&self) -> Micros {
+        self.now()
+    }
 }
 
 /// The machine's clock, deaf to jumps back: the larger of the wall clock and
@@ -36,8 +42,12 @@ impl Default for WallClock {
 
 impl Clock for WallClock {
     fn now(&self) -> Micros {
+        wall().max(self.steady())
+    }
+
+    fn steady(&self) -> Micros {
         let elapsed = i64::try_from(self.started.elapsed().as_micros()).unwrap_or(i64::MAX);
-        wall().max(self.wall_at_start.saturating_add(elapsed))
+        self.wall_at_start.saturating_add(elapsed)
     }
 }
 
