@@ -227,6 +227,24 @@ fn a_full_disk_acknowledges_nothing_and_goes_on_when_there_is_room() {
 }
 
 #[test]
+fn a_crash_while_a_commit_that_found_no_room_is_written_again_takes_at_most_that_commit() {
+    for seed in 0..500 {
+        let disk = SimDisk::new(seed);
+        let (mut writer, _) = open(&disk).unwrap();
+        let batches = batches(3);
+        writer.commit(&batches[0], today()).unwrap();
+        disk.set_room(seed % 300);
+        assert!(matches!(writer.commit(&batches[1], today()), Err(CommitError::Full(_))));
+        disk.set_room(1 << 30);
+        disk.crash_at_sync(seed % 3 + 1);
+        let done = writer.commit(&batches[1], today()).is_ok();
+        let (writer, _) = open(&disk.restart()).unwrap();
+        let kept = writer.state().mark().commit;
+        assert!(kept == 2 || (kept == 1 && !done), "seed {seed}");
+    }
+}
+
+#[test]
 fn recovery_takes_no_room() {
     let Written { disk, batches, .. } = written(2);
     let (mut writer, _) = open(&disk).unwrap();
