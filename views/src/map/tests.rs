@@ -84,3 +84,13 @@ fn a_file_that_ends_inside_a_line_is_refused() {
     let refused = fold(&[torn], 1 << 20, 1, 1 << 20);
     assert!(matches!(refused, Err(ViewError::DatedFile { name, .. }) if name == path.display().to_string()));
 }
+
+#[test]
+fn a_file_with_another_number_of_messages_than_its_cut_says_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut miscounted = input(folder.path(), "miscounted", &[]);
+    miscounted.expected = Some(Expected { crc32c: 0, messages: 1 });
+    let name = miscounted.place.to_string();
+    let refused = fold(&[miscounted], 1 << 20, 1, 1 << 20);
+    assert!(matches!(refused, Err(ViewError::DatedFile { name: found, .. }) if found == name));
+}
