@@ -109,6 +109,11 @@ impl DataFolder {
         self.root.join("status.json")
     }
 
+    /// `schedule.json`: the schedule that a role here last started with.
+    pub fn schedule(&self) -> PathBuf {
+        self.root.join("schedule.json")
+    }
+
     /// `import`: where imports are staged.
     pub fn import(&self) -> PathBuf {
         self.root.join("import")
