@@ -1,6 +1,6 @@
 //! NDJSON as it is: blocks of whole lines, handed on untouched.
 //!
-//! In: blocks cut anywhere. Out: whole lines. Must hold: a line that is a JSON string holding an object becomes that
+//! In: blocks cut anywhere. Out: whole lines. Must hold: a line that is a JSON string holding an object, blanks around it or not, becomes that
 //! object, every other line stays as it is; of a line over the limit only `LIMIT` bytes are kept, so that it is
 //! still rejected, once, as too long.
 
@@ -50,8 +50,9 @@ impl Lines {
 
 /// Appends whole lines, all at once if none needs attention.
 fn push_lines(lines: &[u8], out: &mut Vec<u8>) {
-    let quoted = lines.first() == Some(&b'"') || memmem::find(lines, b"\n\"").is_some();
-    if !quoted && !any_too_long(lines) {
+    let quoted = matches!(lines.first(), Some(b'"' | b' ' | b'\t'));
+    let starts = || [b"\n\"", b"\n ", b"\n\t"].iter().any(|start| memmem::find(lines, *start).is_some());
+    if !quoted && !starts() && !any_too_long(lines) {
         return out.extend_from_slice(lines);
     }
     for line in lines.split_inclusive(|&byte| byte == b'\n') {
@@ -61,8 +62,8 @@ fn push_lines(lines: &[u8], out: &mut Vec<u8>) {
 
 fn push_line(line: &[u8], out: &mut Vec<u8>) {
     let line = &line[..line.len().min(LIMIT)];
-    if line.first() == Some(&b'"') {
-        let text = line.trim_ascii_end();
+    if line.trim_ascii_start().first() == Some(&b'"') {
+        let text = line.trim_ascii();
         return push_item(text.strip_suffix(b",").unwrap_or(text), out);
     }
     out.extend_from_slice(line);
@@ -79,4 +80,18 @@ fn any_too_long(lines: &[u8]) -> bool {
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_string_behind_blanks_is_unwrapped_and_other_lines_stay_as_they_are() {
+        let (mut lines, mut out) = (Lines::default(), Vec::new());
+        let input = b"{\"a\":1}\n  \"{\\\"a\\\":2}\"\n\t\"{\\\"a\\\":3}\" ,\r\n {\"a\":4} \n \"{\\\"a\\\":5}\"";
+        lines.push(input, &mut out);
+        lines.finish(&mut out);
+        assert_eq!(out, b"{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n {\"a\":4} \n{\"a\":5}\n");
+    }
 }
