@@ -26,14 +26,13 @@ pub struct ReplayOptions {
     pub peer: String,
     /// The inputs, in order; `-` is standard input.
     pub paths: Vec<PathBuf>,
-    /// Times as fast as the messages' times say; none is as fast as they are taken.
+    /// Times as fast as the messages' times say; none is as fast as they are taken. A line without service and time
+    /// is sent right behind the one before.
     pub speed: Option<f64>,
     /// With acks.
     pub ack: bool,
     /// With acks: as whom; none is the hash of the inputs.
     pub client: Option<ClientId>,
-    /// What makes a line a message, with a time to wait for. Others are sent right behind the one before.
-    pub metrics: Metrics,
     /// Is raised while it runs.
     pub progress: Arc<Progress>,
     /// Is told what happens to the session.
@@ -49,7 +48,6 @@ impl ReplayOptions {
             speed: None,
             ack: false,
             client: None,
-            metrics: Metrics::default(),
             progress: Arc::default(),
             on_event: log_events(),
         }
@@ -90,7 +88,7 @@ pub async fn replay(options: ReplayOptions, token: CancellationToken) -> Result<
     let sink = Sink::open(&shared, client.clone()).await?;
     let skipped = sink.resumed_at();
     let start = Instant::now();
-    let timing = options.speed.map(|speed| Timing::new(speed, start, &options.metrics));
+    let timing = options.speed.map(|speed| Timing::new(speed, start));
     let mut playback = Playback { sink, timing, skip: skipped, sent: 0, progress: options.progress };
     playback.play(options.paths, &token).await?;
     if playback.skip > 0 && !token.is_cancelled() {
@@ -199,11 +197,16 @@ struct Timing {
     /// When the last line was due: none is due before it.
     due: Instant,
     parser: Parser,
+    scratch: Vec<u8>,
 }
 
+/// The metrics that [`Timing`] parses, put behind a line's own: which ones a store has is the monitor's business.
+const ANY_METRICS: &[u8] = b",\"cpu\":0,\"ram\":0,\"disk\":0}\n";
+
 impl Timing {
-    fn new(speed: f64, start: Instant, metrics: &Metrics) -> Self {
-        Self { speed, start, first: None, due: start, parser: Parser::new(metrics) }
+    fn new(speed: f64, start: Instant) -> Self {
+        let parser = Parser::new(&Metrics::default());
+        Self { speed, start, first: None, due: start, parser, scratch: Vec::new() }
     }
 
     /// When the first of `lines` is due, and the length of all lines that may go with it: those due by then, or by
@@ -225,7 +228,12 @@ impl Timing {
 
     /// When a line is due; one without a time is due with the line before it.
     fn due_of(&mut self, line: &[u8]) -> Instant {
-        let Next::Message { message, .. } = self.parser.next(line) else { return self.due };
+        let end = memchr::memchr(b'\n', line).unwrap_or(line.len());
+        let Some(brace) = memchr::memrchr(b'}', &line[..end]) else { return self.due };
+        self.scratch.clear();
+        self.scratch.extend_from_slice(&line[..brace]);
+        self.scratch.extend_from_slice(ANY_METRICS);
+        let Next::Message { message, .. } = self.parser.next(&self.scratch) else { return self.due };
         let first = *self.first.get_or_insert(message.time);
         let micros = message.time.get().saturating_sub(first.get()).max(0);
         let after = Duration::try_from_secs_f64(micros as f64 / 1e6 / self.speed).unwrap_or(FAR);
@@ -241,5 +249,21 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_due_by_its_time_whatever_its_metrics_are() {
+        let start = Instant::now();
+        let mut timing = Timing::new(2.0, start);
+        let mut due = |line: &str| timing.due_of(line.as_bytes()) - start;
+        assert_eq!(due("{\"service\":\"a\",\"time\":1763715600,\"load\":3}\n"), Duration::ZERO);
+        assert_eq!(due("{\"service\":\"a\",\"time\":1763715604,\"cpu\":\"high\"},\r\n{}"), Duration::from_secs(2));
+        assert_eq!(due("{\"service\":\"a\",\"load\":3}\n"), Duration::ZERO, "without a time, with the line before");
+        assert_eq!(due("{}\n"), Duration::ZERO);
     }
 }
