@@ -89,6 +89,9 @@ pub async fn rebuild(store: Arc<dyn Store>, clock: Arc<dyn Clock>, options: Buil
     let mut damaged = Vec::new();
     loop {
         let changes = Changes::since(&*store, from.as_deref(), &damaged).await?;
+        if let Some(previous) = &previous {
+            changes.reach(previous)?;
+        }
         if changes.monitors.is_empty() && changes.imports.is_empty() || from.is_some() && !changes.any {
             return Ok(Built {
                 manifest: previous.clone(),

@@ -67,6 +67,27 @@ impl Changes {
         Ok(changes)
     }
 
+    /// Checks that nothing `newest` covers is left out: a cut that is gone must not take messages away.
+    ///
+    /// # Errors
+    /// `Cut` naming the one that is missing.
+    pub(crate) fn reach(&self, newest: &Manifest) -> Result<()> {
+        let monitors = newest.monitors.iter().map(|covered| {
+            let now = self.monitors.get(&covered.monitor).map(|now| now.generation);
+            (Source::Monitor(covered.monitor.clone()), covered.generation, now)
+        });
+        let imports = newest.imports.iter().map(|covered| {
+            let now = self.imports.get(&covered.import).map(|now| now.cut);
+            (Source::Import(covered.import), covered.cut, now)
+        });
+        for (source, covered, now) in monitors.chain(imports) {
+            if now.is_none_or(|now| now < covered) {
+                return Err(cuts::missing(&source, now.map_or(cuts::first(&source), Generation::next)));
+            }
+        }
+        Ok(())
+    }
+
     /// Rows that count of the files in `sources`.
     pub(crate) fn within_again(&self) -> Selection {
         Selection::within(self.again.iter().map(|period| period.minutes()))
@@ -74,7 +95,10 @@ impl Changes {
 
     async fn follow_monitor(&mut self, store: &dyn Store, monitor: &MonitorId, source: &Source) -> Result<()> {
         let covered = self.monitors.get(monitor).map(|covered| covered.generation);
-        for cut in cuts::after(store, source, covered).await? {
+        let cuts = cuts::after(store, source, covered).await?;
+        let last = cuts.last().map(|cut| cut.generation).or(covered);
+        cuts::none_above(store, source, last.map_or(cuts::first(source), Generation::next)).await?;
+        for cut in cuts {
             let incarnation = cut.incarnation.ok_or_else(|| ViewError::cut(cut.key(), "it has no incarnation"))?;
             let before = self.monitors.remove(monitor);
             let (messages, latest) = before.map_or((0, None), |before| (before.messages, before.latest));

@@ -2,9 +2,11 @@
 //! published since the last build.
 //!
 //! Enters: the store's `cuts/` folder. Leaves: cuts in order. What must hold:
-//! the generations of a source follow one another without a gap, so looking for
-//! the next one finds all there is, at a cost that does not grow with history;
-//! a cut that is not what its name says is refused.
+//! the generations of a source follow one another without a gap from its first,
+//! so looking for the next one finds all there is, at a cost that does not grow
+//! with history; where one is missing although later ones are there, it is
+//! named, and nothing is built on less. A cut that is not what its name says is
+//! refused.
 
 use log::Cut;
 use schema::{Generation, Source};
@@ -24,37 +26,55 @@ pub(crate) async fn sources(store: &dyn Store) -> Result<Vec<Source>> {
 }
 
 /// The cuts of `source` after `covered`, oldest first; all of them without `covered`.
+///
+/// # Errors
+/// `Cut` naming one that is missing below another, and the store's.
 pub(crate) async fn after(store: &dyn Store, source: &Source, covered: Option<Generation>) -> Result<Vec<Cut>> {
-    let Some(mut next) = (match covered {
-        Some(covered) => Some(covered.next()),
-        None => first(store, source).await?,
-    }) else {
-        return Ok(Vec::new());
-    };
+    let mut next = covered.map_or(first(source), Generation::next);
     let mut cuts = Vec::new();
     while let Some(cut) = read(store, source, next).await? {
         cuts.push(cut);
         next = next.next();
     }
+    if covered.is_none() {
+        none_above(store, source, next).await?;
+    }
     Ok(cuts)
+}
+
+/// Checks that no cut is there above `missing`, which was not: they are published in order.
+pub(crate) async fn none_above(store: &dyn Store, source: &Source, missing: Generation) -> Result<()> {
+    let listed = store.list(&layout::cuts_of(source)).await?;
+    let later = listed.iter().filter_map(|file| layout::parse_cut(file.key.name())).find(|&cut| cut > missing);
+    match later {
+        // It may have been published since.
+        Some(later) if read(store, source, missing).await?.is_none() => {
+            let why = format!("it is not in the store, but that of generation {later} is");
+            Err(ViewError::cut(layout::cut(source, missing), why))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The cuts of `source` up to `last`, oldest first.
 pub(crate) async fn up_to(store: &dyn Store, source: &Source, last: Generation) -> Result<Vec<Cut>> {
     let mut cuts = Vec::new();
-    let mut next = first(store, source).await?;
-    while let Some(generation) = next.filter(|&generation| generation <= last) {
-        cuts.push(covered(store, source, generation).await?);
-        next = Some(generation.next());
+    let mut next = first(source);
+    while next <= last {
+        cuts.push(covered(store, source, next).await?);
+        next = next.next();
     }
     Ok(cuts)
 }
 
 /// A cut that the manifest covers.
 pub(crate) async fn covered(store: &dyn Store, source: &Source, generation: Generation) -> Result<Cut> {
-    let missing =
-        || ViewError::cut(layout::cut(source, generation), "the manifest covers it, but it is not in the store");
-    read(store, source, generation).await?.ok_or_else(missing)
+    read(store, source, generation).await?.ok_or_else(|| missing(source, generation))
+}
+
+/// The error for a cut that the manifest covers and that is not there.
+pub(crate) fn missing(source: &Source, generation: Generation) -> ViewError {
+    ViewError::cut(layout::cut(source, generation), "the manifest covers it, but it is not in the store")
 }
 
 /// One cut; `None` if it is not there.
@@ -68,7 +88,10 @@ pub(crate) async fn read(store: &dyn Store, source: &Source, generation: Generat
     Ok(Some(Cut::open(&key, &bytes)?))
 }
 
-async fn first(store: &dyn Store, source: &Source) -> Result<Option<Generation>> {
-    let listed = store.list(&layout::cuts_of(source)).await?;
-    Ok(listed.iter().filter_map(|file| layout::parse_cut(file.key.name())).min())
+/// The generation that a source begins with.
+pub(crate) fn first(source: &Source) -> Generation {
+    Generation::new(match source {
+        Source::Monitor(_) => 1,
+        Source::Import(_) => 0,
+    })
 }

@@ -140,17 +140,24 @@ async fn open_files(reader: &Reader, monitor: &MonitorId, positions: Range<Posit
         }
         return Ok(extents);
     }
-    let mut extents = Vec::new();
+    let missing = |what| Err(ViewError::missing(format!("what {monitor} wrote {what}")));
+    let mut extents: Vec<Extent> = Vec::new();
+    let mut last = None;
     for (seq, key, length) in uploaded(reader, monitor).await? {
         let range = within(seq, length, positions.clone());
-        if !range.is_empty() {
-            extents.push(extent(seq, Place::Stored(key), range));
+        if range.is_empty() {
+            continue;
         }
+        if last.is_some_and(|last: u64| last + 1 != seq) {
+            return missing(format!("in the dated files before {key}"));
+        }
+        last = Some(seq);
+        extents.push(extent(seq, Place::Stored(key), range));
     }
-    // The files are in order; that the last one is long enough shows that all were there.
+    // The files are in order; that the last one is long enough shows that it was all there.
     let reached = extents.last().map(|last| Position::new(last.seq, last.input.range.end));
     if positions.end.offset > 0 && reached != Some(positions.end) {
-        return Err(ViewError::missing(format!("what {monitor} wrote up to {}", positions.end)));
+        return missing(format!("up to {}", positions.end));
     }
     Ok(extents)
 }

@@ -240,6 +240,58 @@ fn a_damaged_dated_file_is_refused_by_name_and_the_manifest_stands() {
     });
 }
 
+/// The name in the error, if a cut is refused.
+fn refused_cut(built: Result<Built>) -> String {
+    match built {
+        Err(ViewError::Cut { name, .. }) => name,
+        Err(other) => panic!("{other}"),
+        Ok(built) => panic!("published: {}", built.published),
+    }
+}
+
+#[test]
+fn a_missing_or_damaged_cut_is_refused_by_name_and_the_manifest_stands() {
+    block_on(async {
+        let mut world = World::simulated();
+        for n in 0..3 {
+            world.cut("east", &a_few(n)).await;
+        }
+        world.toggle_import(7, &a_few(4)).await;
+        world.rebuild(false).await.unwrap();
+        let before = world.model();
+        world.cut("east", &a_few(5)).await;
+        world.cut("east", &a_few(6)).await;
+
+        // Whichever is missing, one that is covered or one that is new, a full build misses it.
+        let cuts = world.store.list(&storage::layout::cuts()).await.unwrap();
+        assert_eq!(cuts.len(), 6);
+        for cut in &cuts[..5] {
+            let intact = world.store.read(&cut.key).await.unwrap();
+            let newest = cut.key.name() == "0000000005.json";
+            world.store.delete(&cut.key).await.unwrap();
+            if !newest {
+                assert_eq!(refused_cut(world.rebuild(true).await), cut.key.as_str());
+            }
+            if cut.key.name() == "0000000004.json" {
+                assert_eq!(refused_cut(world.rebuild(false).await), cut.key.as_str());
+            }
+            world.store.create(&cut.key, intact.clone()).await.unwrap();
+            world.damage(&cut.key).await;
+            assert!(world.rebuild(true).await.unwrap_err().to_string().contains(cut.key.as_str()));
+            world.store.replace(&cut.key, intact).await.unwrap();
+        }
+        let import = &cuts[5].key;
+        let intact = world.store.read(import).await.unwrap();
+        world.store.delete(import).await.unwrap();
+        assert_eq!(refused_cut(world.rebuild(true).await), import.as_str());
+        assert_eq!(world.batch().await.unwrap(), before);
+
+        world.store.create(import, intact).await.unwrap();
+        world.rebuild(true).await.unwrap();
+        assert_eq!(world.batch().await.unwrap(), world.model());
+    });
+}
+
 #[test]
 fn a_local_store_is_read_in_place() {
     let root = tempfile::tempdir().unwrap();
