@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
 use crate::advice::advice;
+use crate::progress::say;
 
 /// Wrong use or failure.
 pub(crate) const FAILED: u8 = 2;
@@ -26,13 +27,31 @@ pub(crate) fn exit_code(result: anyhow::Result<Outcome>) -> ExitCode {
         Ok(Outcome::Differs) => ExitCode::from(1),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("hourglass: {error:#}");
-            if let Some(next) = advice(&error) {
-                eprintln!("  {next}");
-            }
+            tell(&error);
             ExitCode::from(FAILED)
         }
     }
+}
+
+/// Tells an error on stderr, with what to do next.
+pub(crate) fn tell(error: &anyhow::Error) {
+    say(&format!("hourglass: {}", in_full(error)));
+    if let Some(next) = advice(error) {
+        say(&format!("  {next}"));
+    }
+}
+
+/// An error and its causes in one line. Some errors show their cause themselves: it is said once.
+pub(crate) fn in_full(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if said.is_empty() {
+            said = cause;
+        } else if !said.ends_with(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    said
 }
 
 /// A failed write to stdout, told from a closed socket elsewhere.
@@ -67,6 +86,17 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 mod tests {
     use super::*;
     use anyhow::Context;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let cause = || io::Error::other("no such host");
+        let shows = StdoutFailed(cause());
+        assert_eq!(in_full(&anyhow::Error::new(shows).context("query")), "query: cannot write to stdout: no such host");
+        let peer = "h:1".to_owned();
+        let error = anyhow::Error::new(client::ClientError::Connect { peer, source: cause() });
+        assert_eq!(in_full(&error), "connecting to h:1: no such host");
+        assert_eq!(in_full(&anyhow::Error::new(cause()).context("reading x")), "reading x: no such host");
+    }
 
     #[test]
     fn only_a_pipe_closed_on_stdout_is_no_error() {

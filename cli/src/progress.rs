@@ -60,7 +60,7 @@ impl Progress {
                     let share = total.filter(|total| *total > 0);
                     let share =
                         share.map_or_else(String::new, |total| format!("{:.0}%, ", done as f64 * 100.0 / total as f64));
-                    eprintln!("{}: {share}{}", self.what, words());
+                    say(&format!("{}: {share}{}", self.what, words()));
                 }
             }
             Shown::Bar(bar) => {
@@ -80,7 +80,7 @@ impl Progress {
             bar.finish_and_clear();
         }
         if !matches!(self.shown, Shown::Nothing) {
-            eprintln!("{}: {words}", self.what);
+            say(&format!("{}: {words}", self.what));
         }
     }
 }
@@ -118,21 +118,26 @@ pub(crate) struct AboveBars;
 
 impl Write for AboveBars {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match BARS.get() {
-            Some(bars) => bars.suspend(|| io::stderr().write(bytes)),
-            None => io::stderr().write(bytes),
-        }
+        let write = || io::stderr().write_all(bytes);
+        // As with `say`; the log's own complaint would panic where stderr fails.
+        let _ = BARS.get().map_or_else(write, |bars| bars.suspend(write));
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        Ok(())
     }
+}
+
+/// A line on stderr. Where stderr fails nobody is left to be told, and the work goes on.
+pub(crate) fn say(words: &str) {
+    let _ = writeln!(io::stderr(), "{words}");
 }
 
 /// Tells the user something about the answer, on stderr, unless quiet.
 pub(crate) fn note(words: &str) {
     if !QUIET.load(Ordering::Relaxed) {
-        eprintln!("{words}");
+        say(words);
     }
 }
 
