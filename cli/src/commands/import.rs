@@ -6,10 +6,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 use client::Input;
+use log::LogError;
 use log::import::{self, ImportOptions, Rejected, Staged};
 use schema::{ImportHash, Micros, Reject};
-use storage::DiskLock;
 use storage::layout::Role;
+use storage::{DiskLock, StoreError};
+use views::Manifest;
 
 use super::print;
 use super::quarantine::Quarantine;
@@ -17,28 +19,69 @@ use crate::advice::Advice;
 use crate::config::Settings;
 use crate::flags::ImportArgs;
 use crate::open::Place;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, tell};
 use crate::progress::{Progress, bytes, grouped};
 
 /// Runs `import`.
 pub(super) async fn run(args: ImportArgs, settings: Settings) -> Result<Outcome> {
+    if let Some(hash) = &args.undo {
+        return undo(&Place::existing(&settings).await?, hash).await;
+    }
     let place = Place::existing_or_new(&settings).await?;
     let now = place.clock.now();
-    if let Some(hash) = args.undo {
-        let hash: ImportHash = hash
-            .parse()
-            .with_context(|| format!("--undo {hash}"))
-            .advise("give the 64 hex digits that the import printed")?;
-        import::undo(&*place.store, hash, now).await.advise("`hourglass status` lists the imports")?;
-        return print(format!("withdrawn {hash}: counts until the next rebuild\n").as_bytes());
-    }
     let _only = lock(&place)?;
     import::clean(&*place.store, &*place.disk, &place.folder).await?;
+    let (mut failed, mut unknown) = (Vec::new(), false);
     for file in &args.files {
-        let said = import_one(&place, &settings, file, now).await?;
-        print(said.as_bytes())?;
+        match import_one(&place, &settings, file, now).await {
+            Ok(said) => drop(print(said.as_bytes())?),
+            Err(error) => {
+                unknown |= may_count(&error);
+                failed.push(error.context(format!("{} is not imported", file.display())));
+            }
+        }
     }
-    Ok(Outcome::Fine)
+    // An attempt whose outcome is unknown may yet count: its files stay until a later run finds out.
+    if !failed.is_empty() && !unknown {
+        import::clean(&*place.store, &*place.disk, &place.folder).await?;
+    }
+    ended(failed, args.files.len())
+}
+
+/// Each failure is told; one alone is the command's own.
+fn ended(mut failed: Vec<anyhow::Error>, files: usize) -> Result<Outcome> {
+    match failed.pop() {
+        None => Ok(Outcome::Fine),
+        Some(only) if files == 1 => Err(only),
+        Some(last) => {
+            failed.iter().chain([&last]).for_each(tell);
+            Err(anyhow!("{} of {files} files are not imported", failed.len() + 1))
+        }
+    }
+}
+
+/// Withdraws an import.
+async fn undo(place: &Place, hash: &str) -> Result<Outcome> {
+    let hash: ImportHash = hash
+        .parse()
+        .with_context(|| format!("--undo {hash}"))
+        .advise("give the 64 hex digits that the import printed")?;
+    let listed = "`hourglass status` lists the imports that count";
+    match import::newest(&*place.store, hash).await? {
+        None => return Err(anyhow!("{} has no import {hash}", place.root.display()).advise(listed)),
+        Some(cut) if cut.withdrawn => return Err(anyhow!("import {hash} is withdrawn already").advise(listed)),
+        Some(_) => import::undo(&*place.store, hash, place.clock.now()).await.advise(listed)?,
+    };
+    let manifest = Manifest::newest(&*place.store).await?;
+    let counts = manifest
+        .is_some_and(|manifest| manifest.imports.iter().any(|import| import.import == hash && import.messages > 0));
+    let until = if counts { "counts until the next rebuild" } else { "no rebuild had included it" };
+    print(format!("withdrawn {hash}: {until}\n").as_bytes())
+}
+
+/// Whether the store could not say if the import counts.
+fn may_count(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref::<LogError>(), Some(LogError::Store(StoreError::Unknown { .. })))
 }
 
 /// One import at a time works in a data folder.
@@ -51,28 +94,18 @@ fn lock(place: &Place) -> Result<DiskLock> {
     })
 }
 
-/// Imports one file; what could not be is cleared away.
+/// Imports one file; says what came of it.
 async fn import_one(place: &Place, settings: &Settings, file: &Path, now: Micros) -> Result<String> {
-    let imported = async {
-        let (staged, hash) = stage(place, settings, file, now)?;
-        let told = told(&staged, hash, file);
-        import::publish(&*place.store, &*place.disk, &place.folder, staged, hash, now).await.map_err(|error| {
-            match error {
-                log::LogError::AlreadyImported { .. } => anyhow!(error).advise(format!(
-                    "nothing was changed; to import it again, withdraw it first: `hourglass import --undo {hash}`"
-                )),
-                error => error.into(),
-            }
-        })?;
-        Ok(told)
-    };
-    match imported.await {
-        Ok(told) => Ok(told),
-        Err(error) => {
-            import::clean(&*place.store, &*place.disk, &place.folder).await?;
-            Err(anyhow::Error::context(error, format!("{} is not imported", file.display())))
-        }
-    }
+    let (staged, hash) = stage(place, settings, file, now)?;
+    let told = told(&staged, hash, file);
+    let published = import::publish(&*place.store, &*place.disk, &place.folder, staged, hash, now).await;
+    published.map_err(|error| match error {
+        LogError::AlreadyImported { .. } => anyhow!(error).advise(format!(
+            "nothing was changed; to import it again, withdraw it first: `hourglass import --undo {hash}`"
+        )),
+        error => error.into(),
+    })?;
+    Ok(told)
 }
 
 /// Reads the whole file into dated files, here.
@@ -116,4 +149,19 @@ fn told(staged: &Staged, hash: ImportHash, file: &Path) -> String {
 
 fn rejects(staged: &Staged) -> impl Iterator<Item = (Reject, u64)> {
     staged.rejected.iter().filter(|(_, count)| *count > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_unknown_outcome_keeps_an_attempt() {
+        let key = || "cuts/import-0/0000000000.json".parse().unwrap();
+        let source = || io::Error::other("no answer");
+        let unknown = StoreError::Unknown { operation: "create", key: key(), source: source().into() };
+        assert!(may_count(&LogError::Store(unknown).into()));
+        assert!(!may_count(&LogError::Store(StoreError::NotFound { key: key() }).into()));
+        assert!(!may_count(&LogError::Disk(source()).into()));
+    }
 }
