@@ -6,7 +6,7 @@ use anyhow::Result;
 use schema::ServiceName;
 use views::{Answer, Query};
 
-use super::range::{Range, Unless};
+use super::range::{Range, Unless, absent};
 use crate::answer;
 use crate::config::Settings;
 use crate::flags::{Format, QueryArgs};
@@ -48,7 +48,7 @@ fn explain(answer: &Answer, asked: &BTreeSet<ServiceName>, format: Format) {
     }
     let answered: BTreeSet<_> = answer.rows.iter().map(|row| &row.service).collect();
     for service in asked.iter().filter(|service| !answered.contains(service)) {
-        note(&format!("{service:?}: no message of this service in this range; `hourglass services` lists all"));
+        note(&absent(service));
     }
     if answer.rows.is_empty() && asked.is_empty() {
         note("no message in this range; `hourglass services` says which there are");

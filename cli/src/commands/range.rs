@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, anyhow};
-use schema::{Micros, ServiceName};
+use schema::{Micros, Minute, ServiceName};
+use views::ServiceSeen;
 
 use crate::advice::Advice;
 use crate::flags::{Moment, RangeArgs};
+use crate::open::Place;
+use crate::progress::note;
 
-/// What is asked for: `from <= t < to`, of these services.
+/// What is asked for: `from <= t < to`, whole minutes, of these services.
 #[derive(Debug)]
 pub(super) struct Range {
     /// The earliest time.
@@ -24,7 +27,7 @@ pub(super) struct Range {
 pub(super) enum Unless {
     /// Everything there is.
     Everything,
-    /// The last hour.
+    /// The hour before its end, which is now.
     LastHour,
 }
 
@@ -36,19 +39,52 @@ impl Range {
     /// # Errors
     /// A range that ends before it starts; what no service can be called.
     pub(super) fn of(args: &RangeArgs, now: Micros, unless: Unless) -> Result<Self> {
-        let (first, last) = match unless {
-            Unless::Everything => (Moment::Instant(0), Moment::Instant(i64::MAX)),
-            Unless::LastHour => (Moment::FromNow(-HOUR), Moment::FromNow(0)),
+        let resolve = |moment: Option<Moment>| moment.map(|moment| moment.resolve(now, args.tz)).transpose();
+        let (from, to) = (resolve(args.from)?, resolve(args.to)?);
+        let (from, to) = match unless {
+            Unless::Everything => (from.unwrap_or(Micros::MIN), to.unwrap_or(Micros::MAX)),
+            Unless::LastHour => {
+                let to = to.unwrap_or(now);
+                (from.unwrap_or_else(|| to.saturating_add(-HOUR)), to)
+            }
         };
-        let from = args.from.unwrap_or(first).resolve(now, args.tz)?;
-        let to = args.to.unwrap_or(last).resolve(now, args.tz)?;
         if from > to {
             return Err(anyhow!("the range starts at {from}, after its end at {to}")
                 .advise("exchange --from and --to, or leave one out"));
         }
         let names = args.service.iter().map(|name| ServiceName::new(name));
-        Ok(Self { from, to, services: names.collect::<Result<_, _>>()? })
+        let minute = to.minute();
+        let next = || Minute::new(minute.get() + 1).map_or(Micros::MAX, Minute::start);
+        let to = if to == minute.start() { to } else { next() };
+        Ok(Self { from: from.minute().start(), to, services: names.collect::<Result<_, _>>()? })
     }
+
+    /// Notes what is really asked for, and which of its services never sent.
+    pub(super) async fn explain(&self, place: &Place) -> Result<()> {
+        note(&self.told());
+        if self.services.is_empty() {
+            return Ok(());
+        }
+        let (seen, _) = views::services(&place.reader()).await?;
+        let overlaps = |one: &&ServiceSeen| one.first.start() < self.to && one.last.start() >= self.from;
+        let seen: BTreeSet<_> = seen.iter().filter(overlaps).map(|one| &one.service).collect();
+        self.services.iter().filter(|service| !seen.contains(service)).for_each(|service| note(&absent(service)));
+        Ok(())
+    }
+
+    fn told(&self) -> String {
+        match (self.from, self.to) {
+            (Micros::MIN, Micros::MAX) => "all times".to_owned(),
+            (Micros::MIN, to) => format!("up to {to}"),
+            (from, Micros::MAX) => format!("from {from}"),
+            (from, to) => format!("{from} to {to}"),
+        }
+    }
+}
+
+/// Says that nothing of a service is in a range.
+pub(super) fn absent(service: &ServiceName) -> String {
+    format!("{service}: no message of this service in this range; `hourglass services` lists all")
 }
 
 #[cfg(test)]
@@ -67,6 +103,28 @@ mod tests {
         assert_eq!((hour.from.get(), hour.to.get()), (9 * HOUR, 10 * HOUR));
         let all = Range::of(&args("", ""), now, Unless::Everything).unwrap();
         assert_eq!((all.from, all.to), (Micros::MIN, Micros::MAX));
+    }
+
+    #[test]
+    fn an_end_alone_is_the_end_of_an_hour() {
+        let now = Micros::new(10 * HOUR).unwrap();
+        let hour = Range::of(&args("", "-90m"), now, Unless::LastHour).unwrap();
+        assert_eq!((hour.from.get(), hour.to.get()), (15 * HOUR / 2, 17 * HOUR / 2));
+    }
+
+    #[test]
+    fn a_range_is_whole_minutes_and_says_so() {
+        let now = Micros::new(10 * HOUR).unwrap();
+        let told = |from, to| Range::of(&args(from, to), now, Unless::Everything).unwrap().told();
+        assert_eq!(
+            told("1970-01-01T00:01:30", "1970-01-01T00:01:31"),
+            "1970-01-01T00:01:00.000000Z to 1970-01-01T00:02:00.000000Z"
+        );
+        assert_eq!(told("", "1970-01-01T00:02"), "up to 1970-01-01T00:02:00.000000Z");
+        assert_eq!(told("1970-01-01T00:02", ""), "from 1970-01-01T00:02:00.000000Z");
+        assert_eq!(told("", ""), "all times");
+        let end = Range::of(&args("", "9999-12-31T23:59:59.5"), now, Unless::Everything).unwrap();
+        assert_eq!(end.to, Micros::MAX);
     }
 
     #[test]

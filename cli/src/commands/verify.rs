@@ -11,15 +11,20 @@ use crate::config::Settings;
 use crate::flags::VerifyArgs;
 use crate::open::Place;
 use crate::outcome::Outcome;
-use crate::progress::{Progress, bytes, grouped};
+use crate::progress::{Progress, bytes, grouped, note};
 use crate::stdout::Stdout;
 
 /// Runs `verify`: 0 if nothing differs, 1 if something does.
 pub(super) async fn run(args: VerifyArgs, settings: Settings) -> Result<Outcome> {
     let place = Place::existing(&settings).await?;
-    let Range { from, to, services } = Range::of(&args.range, place.clock.now(), Unless::Everything)?;
+    let range = Range::of(&args.range, place.clock.now(), Unless::Everything)?;
+    range.explain(&place).await?;
+    let Range { from, to, services } = range;
     let query = Query { from, to, services, every: Every::Minute, view: View::Merged };
     let verdict = verify(&place, query).await?;
+    if verdict.messages == 0 {
+        note("no message in this range; `hourglass services` says which there are");
+    }
     report(&verdict)
 }
 

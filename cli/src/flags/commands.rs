@@ -204,7 +204,7 @@ pub(crate) struct ImportArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RangeArgs {
     /// From this time, floored to the minute: RFC 3339, YYYY-MM-DD, YYYY-MM-DDTHH:MM, now, or relative as in -90m
-    /// (units s, m, h, d, w) [default: query -1h, others the beginning].
+    /// (units s, m, h, d, w) [default: query an hour before its end, others the beginning].
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     pub(crate) from: Option<Moment>,
     /// Until this time, itself not included, raised to the minute [default: query now, others the end].
