@@ -16,7 +16,7 @@ use super::print;
 use crate::advice::Advice;
 use crate::flags::{ClientCommand, LoadArgs, ReplayArgs, SampleArgs};
 use crate::outcome::Outcome;
-use crate::progress::{Progress, bytes, grouped, note};
+use crate::progress::{Progress, bytes, grouped, say};
 use crate::signals::drain_on_signal;
 
 /// Runs a `client` command. The first signal ends the sending and waits for what was sent.
@@ -35,7 +35,8 @@ async fn send_load(args: LoadArgs, token: CancellationToken) -> Result<Outcome> 
         (true, Some(id)) => Some(ClientId::new(&id)?),
         (true, None) => {
             let id = ClientId::new(&format!("load-{:016x}", rand::random::<u64>()))?;
-            note(&format!("client {id}"));
+            // Without it nobody could go on as this client: never quiet.
+            say(&format!("client {id}"));
             Some(id)
         }
         (false, _) => None,
