@@ -6,6 +6,7 @@ use std::io::Write;
 use anyhow::Result;
 use views::{Answer, AnswerRow, View};
 
+use super::covered;
 use super::fields::{Kind, each, names};
 
 /// Writes the answer as one object, a row a line inside it.
@@ -17,7 +18,7 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer, view: View) -> Result
         answer.to,
         answer.every,
         serde_json::to_string(&view)?,
-        serde_json::to_string(&answer.coverage)?,
+        covered(&answer.coverage)?,
     )?;
     let mut rows = Rows::new(answer);
     for (index, row) in answer.rows.iter().enumerate() {

@@ -5,6 +5,7 @@
 //! six decimals, means the exact quotient rounded half to even, times UTC with microseconds. Rows are by service
 //! (bytewise), then time. What must hold: a row is written from its exact aggregate, never through a float.
 
+mod covered;
 mod csv;
 mod fields;
 mod json;
@@ -19,6 +20,7 @@ use views::{Answer, View};
 
 use crate::flags::Format;
 
+pub(crate) use covered::covered;
 pub(crate) use csv::quoted;
 pub(crate) use table::{aligned, clock};
 

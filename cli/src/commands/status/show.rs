@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::gather::State;
+use crate::answer::covered;
 use crate::open::Place;
 use crate::progress::grouped;
 
@@ -89,7 +90,7 @@ pub(super) fn json(place: &Place, state: &State, problems: &[String]) -> Result<
         "metrics": place.metrics,
         "monitor": monitor,
         "batch": batch,
-        "coverage": state.coverage,
+        "coverage": state.coverage.as_ref().map(covered).transpose()?,
         "problems": problems,
     });
     Ok(serde_json::to_string_pretty(&status)? + "\n")
