@@ -20,15 +20,18 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::config::{Config, File, Key, strays};
+use crate::config::{Config, FILE_VARIABLE, File, Key, strays};
 use crate::flags::{Cli, Command, ConfigCommand};
 use crate::outcome::Outcome;
 use crate::roles::Roles;
 use crate::stdout::Stdout;
 
+/// What makes a schedule.
+const SCHEDULE: [&str; 2] = ["schedule.cron", "schedule.timezone"];
+
 /// Runs the command.
 pub(crate) fn run(cli: Cli, keys: &[(&'static Key, String)]) -> Result<Outcome> {
-    let file = cli.config.or_else(|| std::env::var_os("HOURGLASS_CONFIG").map(PathBuf::from));
+    let file = cli.config.or_else(|| std::env::var_os(FILE_VARIABLE).map(PathBuf::from));
     let config = || layered(keys, file.as_deref());
     let settings = || config()?.settings();
     match cli.command {
@@ -43,7 +46,11 @@ pub(crate) fn run(cli: Cli, keys: &[(&'static Key, String)]) -> Result<Outcome> 
         Command::Services(args) => wait(services::run(args, settings()?)),
         Command::Rebuild(args) => wait(rebuild::run(args, settings()?)),
         Command::Verify(args) => wait(verify::run(args, settings()?)),
-        Command::Status(args) => wait(status::run(args, settings()?)),
+        Command::Status(args) => {
+            let config = config()?;
+            let chosen = SCHEDULE.iter().any(|name| config.sets(name));
+            wait(status::run(args, config.settings()?, chosen))
+        }
         Command::Config { command: ConfigCommand::Show } => configuration::show(&config()?),
         Command::Config { command: ConfigCommand::Check { file } } => configuration::check(&file),
         Command::Config { command: ConfigCommand::Reference } => configuration::reference(),
@@ -54,11 +61,11 @@ pub(crate) fn run(cli: Cli, keys: &[(&'static Key, String)]) -> Result<Outcome> 
 
 /// All four layers of the configuration.
 fn layered(keys: &[(&'static Key, String)], file: Option<&std::path::Path>) -> Result<Config> {
-    for stray in strays(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())) {
+    for stray in strays(std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned())) {
         tracing::warn!(variable = stray, "no key has this variable");
     }
     let file = File::find(file)?;
-    Config::layer(keys, |name| std::env::var(name).ok(), file.as_ref())
+    Config::layer(keys, |name| std::env::var_os(name), file.as_ref())
 }
 
 /// Runs a command's future to its end on the process's one runtime.

@@ -55,6 +55,8 @@ const ANY: &[&str] =
 /// What creates a store that is not there.
 const CREATORS: &[&str] = &["up", "monitor", "scheduler", "import"];
 const ROLES: &[&str] = &["up", "monitor", "scheduler"];
+/// Roles keep a schedule, `status` judges by it: unset there, by the one the roles last started with.
+const JUDGES: &[&str] = &["up", "monitor", "scheduler", "status"];
 const MONITORS: &[&str] = &["up", "monitor"];
 const ACCEPTERS: &[&str] = &["up", "monitor", "import"];
 const SCHEDULERS: &[&str] = &["up", "scheduler"];
@@ -135,9 +137,9 @@ keys! {
     quarantine_bytes: Size<0, TIB> = "quarantine.bytes", "16MiB", ACCEPTERS;
 
     /// When generations rotate and batch views are rebuilt: five cron fields, optional seconds in front, or `@hourly`.
-    schedule_cron: Cron = "schedule.cron" as "schedule", "0 * * * *", ROLES;
+    schedule_cron: Cron = "schedule.cron" as "schedule", "0 * * * *", JUDGES;
     /// The time zone of the schedule.
-    schedule_timezone: Tz = "schedule.timezone", "UTC", ROLES;
+    schedule_timezone: Tz = "schedule.timezone", "UTC", JUDGES;
     /// A generation whose realtime view passes this many rows rotates early.
     realtime_rows: Whole<1_000, 1_000_000_000> = "realtime.rows", "1000000", MONITORS;
     /// How often the realtime view is refreshed.

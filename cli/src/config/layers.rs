@@ -1,5 +1,6 @@
 //! Flag over environment over file over default: which layer each key's value comes from.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -39,6 +40,9 @@ pub(crate) struct File {
     values: Vec<(&'static Key, String)>,
 }
 
+/// Names the file, as `--config` does.
+pub(crate) const FILE_VARIABLE: &str = "HOURGLASS_CONFIG";
+
 /// Where a file is looked for when none is named; the first that is there counts.
 pub(crate) const PLACES: [&str; 2] = ["hourglass.toml", "/etc/hourglass/hourglass.toml"];
 
@@ -74,7 +78,9 @@ impl File {
         for (name, value) in table {
             let name = format!("{prefix}{name}");
             match (key(&name), value) {
-                (None, toml::Value::Table(inner)) => self.take(&format!("{name}."), inner)?,
+                (None, toml::Value::Table(inner)) if !inner.is_empty() || is_table(&name) => {
+                    self.take(&format!("{name}."), inner)?;
+                }
                 (None, _) => return Err(unknown_key(&name, value, &self.path)),
                 (Some(key), value) => {
                     let origin = Origin::File(self.path.clone());
@@ -86,6 +92,20 @@ impl File {
         }
         Ok(())
     }
+}
+
+/// Whether there are keys below this name.
+fn is_table(name: &str) -> bool {
+    KEYS.iter().any(|key| key.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+}
+
+/// The text of a key's variable, if it is set.
+///
+/// # Errors
+/// It is no text.
+fn readable(variable: &str, value: Option<OsString>) -> Result<Option<String>> {
+    let text = value.map(OsString::into_string).transpose();
+    text.map_err(|bytes| anyhow::anyhow!("{variable} = {bytes:?} is not UTF-8"))
 }
 
 /// A scalar as a user would have written it in a flag; a list joined by commas.
@@ -111,7 +131,7 @@ impl Config {
     /// Lays flags over environment over file over defaults, and checks every value that was set.
     pub(crate) fn layer(
         flags: &[(&'static Key, String)],
-        variable: impl Fn(&str) -> Option<String>,
+        variable: impl Fn(&str) -> Option<OsString>,
         file: Option<&File>,
     ) -> Result<Self> {
         let mut values = Vec::with_capacity(KEYS.len());
@@ -119,7 +139,7 @@ impl Config {
             let flag = flags.iter().find(|(of, _)| of.name == key.name);
             let (text, origin) = if let Some((_, text)) = flag {
                 (text.clone(), Origin::Flag(key.flag()))
-            } else if let Some(text) = variable(&key.variable()) {
+            } else if let Some(text) = readable(&key.variable(), variable(&key.variable()))? {
                 (text, Origin::Environment(key.variable()))
             } else if let Some((path, text)) = file.and_then(|file| file.get(key)) {
                 (text.to_owned(), Origin::File(path.to_owned()))
@@ -136,6 +156,11 @@ impl Config {
         &self.values
     }
 
+    /// Whether the key was set, by whatever layer.
+    pub(crate) fn sets(&self, name: &str) -> bool {
+        self.values.iter().any(|(key, _, origin)| key.name == name && *origin != Origin::Default)
+    }
+
     /// The typed values.
     pub(crate) fn settings(&self) -> Result<Settings> {
         Settings::read(|name| {
@@ -148,7 +173,7 @@ impl Config {
 
 /// The `HOURGLASS_*` variables that are set but are no key's: most likely misspelt.
 pub(crate) fn strays(variables: impl Iterator<Item = String>) -> Vec<String> {
-    let known = |name: &String| KEYS.iter().any(|key| key.variable() == **name);
+    let known = |name: &String| name == FILE_VARIABLE || KEYS.iter().any(|key| key.variable() == **name);
     let ours = variables.filter(|name| name.starts_with("HOURGLASS_"));
     ours.filter(|name| !known(name)).collect()
 }
@@ -205,7 +230,7 @@ mod tests {
     fn flag_over_environment_over_file_over_default() {
         let file = file("[listen]\naddress = \"file:1\"").unwrap();
         let flag = [(key("listen.address").unwrap(), "flag:1".to_owned())];
-        let variable = |name: &str| (name == "HOURGLASS_LISTEN_ADDRESS").then(|| "env:1".to_owned());
+        let variable = |name: &str| (name == "HOURGLASS_LISTEN_ADDRESS").then(|| "env:1".into());
 
         let all = Config::layer(&flag, variable, Some(&file)).unwrap();
         assert_eq!(listen(&all), ("flag:1".into(), Origin::Flag("listen".into())));
@@ -244,11 +269,21 @@ mod tests {
         assert!(wrong.contains("allowed: a time from 0s to 10s"), "{wrong}");
         assert!(said("buffer.messages = true").contains("wrong type"));
         assert!(said("listen = 7070").contains("there is no such key"));
+        assert!(said("[lisen]").contains("lisen = {"), "an empty table is a key, too");
+        assert_eq!(file("[listen]").unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_variable_that_is_no_text_is_refused_by_name() {
+        use std::os::unix::ffi::OsStringExt;
+        let garbage = |name: &str| (name == "HOURGLASS_DATA").then(|| OsString::from_vec(vec![b'/', 0xff]));
+        let error = Config::layer(&[], garbage, None).unwrap_err().to_string();
+        assert!(error.contains("HOURGLASS_DATA") && error.contains("UTF-8"), "{error}");
     }
 
     #[test]
     fn a_misspelt_variable_is_noticed() {
-        let set = ["HOURGLASS_LISTEN_ADRESS", "HOURGLASS_DATA", "PATH"].map(str::to_owned);
+        let set = ["HOURGLASS_LISTEN_ADRESS", "HOURGLASS_DATA", "HOURGLASS_CONFIG", "PATH"].map(str::to_owned);
         assert_eq!(strays(set.into_iter()), ["HOURGLASS_LISTEN_ADRESS"]);
     }
 }

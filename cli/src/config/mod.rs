@@ -9,6 +9,6 @@ mod setting;
 mod setting_nouns;
 
 pub(crate) use keys::{KEYS, Key, Settings, key};
-pub(crate) use layers::{Config, File, strays};
+pub(crate) use layers::{Config, FILE_VARIABLE, File, strays};
 pub(crate) use reference::{markdown, show};
 pub(crate) use setting::{Setting, Span};

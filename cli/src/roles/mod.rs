@@ -4,6 +4,7 @@
 //! What must hold: every task has an owner here that awaits it; one token stops them all; a role that cannot go on
 //! stops the others, which drain.
 
+mod last_schedule;
 mod monitoring;
 mod rebuilder;
 mod refresh;
@@ -21,6 +22,8 @@ use views::Refreshed;
 
 use crate::config::Settings;
 use crate::open::Place;
+
+pub(crate) use last_schedule::last as last_schedule;
 
 /// Which roles a process has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +72,9 @@ impl Running {
         stop: CancellationToken,
     ) -> Result<Self> {
         let schedule = Schedule::parse(&settings.schedule_cron.0, settings.schedule_timezone.name())?;
+        if let Err(error) = last_schedule::keep(place, settings) {
+            tracing::warn!(error = crate::outcome::in_full(&error), "`status` will not know the schedule");
+        }
         let (on_built, built) = watch::channel(0);
         let mut running = Self {
             address: None,
@@ -140,7 +146,7 @@ impl Running {
                 if first.is_ok() {
                     first = Err(error);
                 } else {
-                    tracing::error!(error = format!("{error:#}"), "failed too");
+                    tracing::error!(error = crate::outcome::in_full(&error), "failed too");
                 }
             }
         }

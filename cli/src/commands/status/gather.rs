@@ -1,6 +1,7 @@
 //! What the files say about a place: the monitor here, the batch view, and what an answer would cover. A file that
 //! cannot be read becomes a problem instead of hiding the rest.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -10,7 +11,9 @@ use storage::layout;
 use views::{Coverage, Manifest};
 use views::{Every, Query, View, query};
 
+use crate::advice::REBUILD;
 use crate::open::Place;
+use crate::outcome::in_full;
 
 /// Everything `status` knows.
 #[derive(Debug, Default)]
@@ -46,6 +49,10 @@ impl State {
         }
         let manifest = Manifest::newest(&*place.store).await;
         state.manifest = state.kept(manifest.map_err(Into::into)).flatten();
+        if let Some(manifest) = state.manifest.clone() {
+            let damaged = damaged_views(place, &manifest).await;
+            state.unreadable.extend(damaged.unwrap_or_else(|error| vec![in_full(&error)]));
+        }
         let coverage = coverage(place).await;
         state.coverage = state.kept(coverage);
         let cuts = newest_cuts(place).await;
@@ -63,7 +70,7 @@ impl State {
         match read {
             Ok(value) => Some(value),
             Err(error) => {
-                self.unreadable.push(format!("{error:#}"));
+                self.unreadable.push(in_full(&error));
                 None
             }
         }
@@ -80,6 +87,20 @@ async fn coverage(place: &Place) -> anyhow::Result<Coverage> {
         view: View::Merged,
     };
     Ok(query(&place.reader(), &nothing).await?.coverage)
+}
+
+/// The batch views in force that are gone, or not as long as they were built; what they hold is for `verify`.
+async fn damaged_views(place: &Place, manifest: &Manifest) -> anyhow::Result<Vec<String>> {
+    let listed = place.store.list(&layout::batch()).await?;
+    let lengths: HashMap<_, _> = listed.into_iter().map(|file| (file.key, file.len)).collect();
+    let named = manifest.services.iter().flat_map(|service| {
+        service.partitions.iter().map(|partition| (partition.key(&service.service), partition.bytes))
+    });
+    let wrong = named.filter(|(key, bytes)| lengths.get(key) != Some(bytes)).map(|(key, bytes)| {
+        let found = lengths.get(&key).map_or("gone".to_owned(), |found| format!("{found} bytes long, not {bytes}"));
+        format!("{key} is {found}; {REBUILD}")
+    });
+    Ok(wrong.collect())
 }
 
 async fn newest_cuts(place: &Place) -> anyhow::Result<Vec<(MonitorId, Cut)>> {

@@ -12,10 +12,10 @@ const SILENT: i64 = 5_000_000;
 const LATE: i64 = 300_000_000;
 
 /// Every problem there is.
-pub(super) fn problems(state: &State, now: Micros, schedule: &Schedule) -> Vec<String> {
+pub(super) fn problems(state: &State, now: Micros, schedule: Option<&Schedule>) -> Vec<String> {
     let mut problems = state.unreadable.clone();
     problems.extend(monitor(state, now));
-    problems.extend(overdue(state, now, schedule));
+    problems.extend(schedule.map(|schedule| overdue(state, now, schedule)).unwrap_or_default());
     problems
 }
 

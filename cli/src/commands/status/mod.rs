@@ -12,15 +12,20 @@ use crate::config::Settings;
 use crate::flags::{StatusArgs, StatusFormat};
 use crate::open::Place;
 use crate::outcome::Outcome;
+use crate::roles::last_schedule;
 
 pub(super) use gather::State;
 
-/// Runs `status`. With `--check`: 1 if there is a problem.
-pub(super) async fn run(args: StatusArgs, settings: Settings) -> Result<Outcome> {
+/// Runs `status`. With `--check`: 1 if there is a problem. What is late is judged by the schedule in the settings if
+/// it was `chosen`, else by the one that the roles here last started with, if any.
+pub(super) async fn run(args: StatusArgs, settings: Settings, chosen: bool) -> Result<Outcome> {
     let place = Place::existing(&settings).await?;
-    let schedule = Schedule::parse(&settings.schedule_cron.0, settings.schedule_timezone.name())?;
+    let schedule = match chosen {
+        true => Some(Schedule::parse(&settings.schedule_cron.0, settings.schedule_timezone.name())?),
+        false => last_schedule(&place),
+    };
     let state = State::gather(&place).await;
-    let problems = judge::problems(&state, place.clock.now(), &schedule);
+    let problems = judge::problems(&state, place.clock.now(), schedule.as_ref());
     let text = match args.format {
         StatusFormat::Table => show::text(&place, &state, &problems),
         StatusFormat::Json => show::json(&place, &state, &problems)?,
