@@ -108,6 +108,46 @@ fn cat_and_verify_show_the_range_they_take_and_services_that_never_sent() {
 }
 
 #[test]
+fn the_quarantine_is_asked_by_whole_minutes_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, _) = built(folder.path());
+    let file = folder.path().join("bad.ndjson");
+    fs::write(&file, "rubbish").unwrap();
+    assert!(call(&["import", "--data", data.to_str().unwrap()], &[&file]).status.success());
+    let kept = run(&data, "cat --data DATA --quarantine").fine().stdout;
+    let time = serde_json::from_str::<serde_json::Value>(&kept).unwrap()["time"].as_str().unwrap().to_owned();
+    let whole = &time[..time.len() - "00.000000Z".len()];
+    let inside = run(&data, &format!("cat --data DATA --quarantine --from {whole}59.9Z --to {whole}59.9Z")).fine();
+    assert_eq!(inside.stdout, kept);
+    assert_eq!(run(&data, &format!("cat --data DATA --quarantine --to {whole}00Z")).fine().stdout, "");
+}
+
+#[test]
+fn a_damaged_view_is_a_difference_however_few_services_are_verified() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, _) = built(folder.path());
+    let mut folders = vec![data.join("store/views/batch")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            match entry.is_dir() {
+                true => folders.push(entry),
+                false => {
+                    let mut bytes = fs::read(&entry).unwrap();
+                    let end = bytes.len();
+                    bytes[end - 40] ^= 0xff;
+                    fs::remove_file(&entry).unwrap();
+                    fs::write(&entry, bytes).unwrap();
+                }
+            }
+        }
+    }
+    let all = run(&data, "verify --data DATA");
+    let one = run(&data, "verify --data DATA --service a");
+    assert_ne!(all.code, Some(0), "{}{}", all.stdout, all.stderr);
+    assert_eq!((all.code, all.stdout), (one.code, one.stdout));
+}
+
+#[test]
 fn times_in_the_coverage_are_written_like_all_others() {
     let folder = tempfile::tempdir().unwrap();
     let (data, _) = built(folder.path());

@@ -60,16 +60,16 @@ impl Range {
     }
 
     /// Notes what is really asked for, and which of its services never sent.
-    pub(super) async fn explain(&self, place: &Place) -> Result<()> {
+    pub(super) async fn explain(&self, place: &Place) {
         note(&self.told());
         if self.services.is_empty() {
-            return Ok(());
+            return;
         }
-        let (seen, _) = views::services(&place.reader()).await?;
+        // A view that cannot be read is for the command itself to find.
+        let Ok((seen, _)) = views::services(&place.reader()).await else { return };
         let overlaps = |one: &&ServiceSeen| one.first.start() < self.to && one.last.start() >= self.from;
         let seen: BTreeSet<_> = seen.iter().filter(overlaps).map(|one| &one.service).collect();
         self.services.iter().filter(|service| !seen.contains(service)).for_each(|service| note(&absent(service)));
-        Ok(())
     }
 
     fn told(&self) -> String {

@@ -18,7 +18,7 @@ use crate::stdout::Stdout;
 pub(super) async fn run(args: VerifyArgs, settings: Settings) -> Result<Outcome> {
     let place = Place::existing(&settings).await?;
     let range = Range::of(&args.range, place.clock.now(), Unless::Everything)?;
-    range.explain(&place).await?;
+    range.explain(&place).await;
     let Range { from, to, services } = range;
     let query = Query { from, to, services, every: Every::Minute, view: View::Merged };
     let verdict = verify(&place, query).await?;
