@@ -9,7 +9,9 @@
 //! to the last position covered, or it is an error that names the gap.
 
 use std::cmp::Ordering;
+use std::io::ErrorKind;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -176,6 +178,13 @@ async fn uploaded(reader: &Reader, monitor: &MonitorId) -> Result<Vec<(u64, Key,
     Ok(files)
 }
 
+/// What the store calls a file of this machine's log.
+fn uploaded_as(path: &Path) -> Option<Key> {
+    let name = DatedName::parse(path.file_name()?.to_str()?)?;
+    let date = path.parent()?.file_name()?.to_str()?.strip_prefix("date=")?.parse().ok()?;
+    Some(layout::dated(date, &name))
+}
+
 /// How much is read at once.
 const CHUNK: u64 = 1 << 20;
 
@@ -241,9 +250,13 @@ impl<'a> Lines<'a> {
             (Place::Stored(key), _) => Ok(self.reader.store.read_range(key, range).await?),
             (Place::Local(path), Some(local)) => {
                 let io = |source| ViewError::io("read", path, source);
-                let file = match self.file.take() {
-                    Some(file) => file,
-                    None => local.disk.open(path, Mode::Read).map_err(io)?,
+                let file = match self.file.take().map_or_else(|| local.disk.open(path, Mode::Read), Ok) {
+                    // It went because its bytes are in the store.
+                    Err(why) if why.kind() == ErrorKind::NotFound => {
+                        let key = uploaded_as(path).ok_or_else(|| io(why))?;
+                        return Ok(self.reader.store.read_range(&key, range).await?);
+                    }
+                    opened => opened.map_err(io)?,
                 };
                 let mut bytes = vec![0; (range.end - range.start) as usize];
                 let read = file.read_at(&mut bytes, range.start).map_err(io)?;

@@ -104,6 +104,14 @@ impl Plan {
         all.filter(|(_, partition)| selection.touches(partition.first, partition.last)).collect()
     }
 
+    /// How many rows the view files hold that an answer of `selection` reads.
+    pub(crate) fn rows(&self, selection: &Selection) -> u64 {
+        let batch = self.partitions(selection).iter().map(|(_, partition)| partition.rows).sum::<u64>();
+        let links = self.chains.iter().flat_map(|chain| &chain.links);
+        let rows = |link: &Link| if let Link::View(view) = link { view.file.rows() } else { 0 };
+        batch + links.map(rows).sum::<u64>()
+    }
+
     /// What an answer of `view` covers.
     pub(crate) fn coverage(&self, view: View) -> Coverage {
         let mut coverage = Coverage { pending: self.pending.clone(), ..Coverage::default() };

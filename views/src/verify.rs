@@ -20,6 +20,8 @@ use std::ops::Range;
 
 use schema::{Minute, Read};
 
+use compare::Answers;
+
 use crate::coverage::Coverage;
 use crate::error::Result;
 use crate::extents::{self, Extent};
@@ -30,6 +32,8 @@ use crate::recount::{PlainColumn, Recount};
 
 /// Rows counted in one pass; some tens of megabytes.
 const ROWS: usize = 100_000;
+/// Rows of answers taken before the count; more are taken some minutes at a time.
+const ANSWER_ROWS: u64 = 500_000;
 /// Differences kept; more are only counted.
 const KEPT: usize = 1000;
 
@@ -148,6 +152,7 @@ struct Pass<'a> {
     verify: &'a Verify,
     plan: &'a Plan,
     verdict: Verdict,
+    answers: Option<Answers>,
 }
 
 impl<'a> Pass<'a> {
@@ -161,10 +166,14 @@ impl<'a> Pass<'a> {
             differences: Vec::new(),
             found: 0,
         };
-        Pass { reader, verify, plan, verdict }
+        Pass { reader, verify, plan, verdict, answers: None }
     }
 
     async fn run(mut self, progress: &mut (dyn FnMut(Verified) + Send)) -> Result<Verdict> {
+        self.check_files().await?;
+        if self.plan.rows(&self.verify.query.selection()) <= ANSWER_ROWS {
+            self.answers = Some(self.take_answers().await?);
+        }
         let batch = extents::of(self.reader, &self.plan.coverage(View::Batch)).await?;
         let realtime = extents::of(self.reader, &self.plan.coverage(View::Realtime)).await?;
         let mut total_bytes: u64 = batch.iter().chain(&realtime).map(Extent::bytes).sum();
@@ -187,7 +196,6 @@ impl<'a> Pass<'a> {
             self.compare(window.start..end, &counts).await?;
             from = Minute::new(end).unwrap_or(minutes.end);
         }
-        self.check_files().await?;
         Ok(self.verdict)
     }
 

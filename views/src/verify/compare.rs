@@ -29,25 +29,51 @@ impl Pass<'_> {
     }
 
     async fn compare_view(&mut self, view: View, minutes: &Range<u32>, counted: &Rows<'_>) -> Result<()> {
-        let bound = |minute| Minute::new(minute).unwrap_or(Minute::MAX);
-        let services = self.verify.query.services.iter().cloned();
-        let mut selection = Selection::minutes(bound(minutes.start)..bound(minutes.end));
-        if !self.verify.query.services.is_empty() {
-            selection = selection.of_services(services);
+        let answers = self.answers.take();
+        let taken;
+        let table = match &answers {
+            Some(answers) => answers.of(view),
+            None => {
+                let bound = |minute| Minute::new(minute).unwrap_or(Minute::MAX);
+                let selection = Selection::minutes(bound(minutes.start)..bound(minutes.end));
+                taken = self.take_answer(view, selection).await?;
+                taken.as_ref()
+            }
+        };
+        if let Some(table) = table {
+            let rows = table.rows_by_time();
+            let rows = rows.iter().filter(|row| minutes.contains(&row.minute.get()));
+            let answered = rows.map(|row| ((row.minute.get(), row.service.as_str()), plain(row)));
+            self.compare_rows(view, counted, &answered.collect());
+        }
+        self.answers = answers;
+        Ok(())
+    }
+
+    /// The three answers to the whole question.
+    pub(super) async fn take_answers(&mut self) -> Result<Answers> {
+        let mut tables = Vec::new();
+        for view in Answers::VIEWS {
+            tables.push(self.take_answer(view, Selection::minutes(self.verify.query.minutes())).await?);
+        }
+        Ok(Answers(tables))
+    }
+
+    /// One answer; none where a file behind it is damaged, which is a difference.
+    async fn take_answer(&mut self, view: View, mut selection: Selection) -> Result<Option<Table>> {
+        let services = &self.verify.query.services;
+        if !services.is_empty() {
+            selection = selection.of_services(services.iter().cloned());
         }
         let mut table = Table::selecting(&self.reader.metrics, selection.clone());
         match self.plan.fold(self.reader, view, &selection, Every::Minute, &mut table).await {
-            Ok(()) => {}
+            Ok(()) => Ok(Some(table)),
             Err(ViewError::Corrupt { name, why } | ViewError::DatedFile { name, why }) => {
                 self.file(&name, why);
-                return Ok(());
+                Ok(None)
             }
-            Err(error) => return Err(error),
+            Err(error) => Err(error),
         }
-        let answered = table.rows_by_time();
-        let answered = answered.iter().map(|row| ((row.minute.get(), row.service.as_str()), plain(row)));
-        self.compare_rows(view, counted, &answered.collect());
-        Ok(())
     }
 
     fn compare_rows(&mut self, view: View, counted: &Rows<'_>, answered: &Rows<'_>) {
@@ -86,6 +112,18 @@ impl Pass<'_> {
             columns.push((format!("max_{name}_time"), text(found.map(|found| found.max_time.into()))));
         }
         columns
+    }
+}
+
+/// An answer a view, all of one plan.
+pub(super) struct Answers(Vec<Option<Table>>);
+
+impl Answers {
+    const VIEWS: [View; 3] = [View::Batch, View::Realtime, View::Merged];
+
+    fn of(&self, view: View) -> Option<&Table> {
+        let at = Self::VIEWS.iter().position(|&taken| taken == view)?;
+        self.0.get(at)?.as_ref()
     }
 }
 

@@ -69,6 +69,26 @@ fn nothing_in_a_sound_town() {
 }
 
 #[test]
+fn nothing_where_what_it_answers_from_is_retired_while_it_counts() {
+    runtime().block_on(async {
+        let mut town = busy(300).await;
+        town.upload(0, u64::MAX).await;
+        let mut files = town.realtime_views(0);
+        for view in town.store.list(&layout::batch()).await.unwrap() {
+            files.push(Path::new("/store").join(view.key.as_str()));
+        }
+        let log = town.snapshot(0);
+        let open = log.generations.last().unwrap().start;
+        files.extend(log.slices(open..log.durable).unwrap().into_iter().map(|slice| slice.path));
+
+        let disk = town.disk.clone();
+        let mut retire = |_| files.drain(..).for_each(|file| disk.remove(&file).unwrap());
+        let verdict = verify(&town.reader(Some(0)), &Verify::of(Query::everything()), &mut retire).await.unwrap();
+        assert_eq!((verdict.differences.as_slice(), verdict.messages), (&[][..], 5));
+    });
+}
+
+#[test]
 fn a_batch_view_that_lacks_rows() {
     runtime().block_on(async {
         let town = busy(300).await;
