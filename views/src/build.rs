@@ -9,8 +9,10 @@
 //!
 //! A partition of a build is the previous partition's rows merged with those of
 //! the new files. Where the set of files did not only grow (an import was
-//! withdrawn), or the previous file is damaged, it is counted again from every
-//! dated file that touches it (ADR 0007).
+//! withdrawn), or the previous file is lost or damaged, it is counted again from
+//! every dated file that touches it (ADR 0007).
+
+mod partitions;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -67,7 +69,8 @@ pub struct Built {
 }
 
 /// Builds the batch view at the published cuts and publishes it; does nothing
-/// if the newest manifest covers them already and `full` is not asked.
+/// if the newest manifest covers them already, its files are sound and `full` is
+/// not asked.
 ///
 /// # Errors
 /// `DatedFile` and `Cut` naming the file that is refused, `Overtaken` if another
@@ -86,11 +89,22 @@ pub async fn rebuild(store: Arc<dyn Store>, clock: Arc<dyn Clock>, options: Buil
         },
     };
     let from = previous.clone().filter(|_| !options.full);
-    let mut damaged = Vec::new();
+    let mut damaged = match &from {
+        Some(from) => partitions::lost(&*store, from).await?,
+        None => Vec::new(),
+    };
+    let mut checked = false;
     loop {
         let changes = Changes::since(&*store, from.as_deref(), &damaged).await?;
         if let Some(previous) = &previous {
             changes.reach(previous)?;
+        }
+        if let Some(from) = from.as_ref().filter(|_| !changes.any && !checked) {
+            damaged.extend(partitions::damaged(&*store, from, &options.metrics).await?);
+            checked = true;
+            if !damaged.is_empty() {
+                continue;
+            }
         }
         if changes.monitors.is_empty() && changes.imports.is_empty() || from.is_some() && !changes.any {
             return Ok(Built {

@@ -240,6 +240,43 @@ fn a_damaged_dated_file_is_refused_by_name_and_the_manifest_stands() {
     });
 }
 
+#[test]
+fn a_lost_or_damaged_view_is_made_again_though_nothing_is_new() {
+    block_on(async {
+        let mut world = World::simulated();
+        world.cut("east", &a_few(0)).await;
+        let built = world.rebuild(false).await.unwrap().manifest.unwrap();
+        let views = &built.services[0];
+        let key = |manifest: &Manifest| manifest.services[0].partitions[0].key(&views.service);
+
+        world.store.delete(&key(&built)).await.unwrap();
+        let healed = world.rebuild(false).await.unwrap();
+        assert!(healed.published && healed.again == [views.partitions[0].period]);
+        check(&world).await;
+
+        let healed = healed.manifest.unwrap();
+        let bytes = world.store.read(&key(&healed)).await.unwrap();
+        let shorter = bytes.slice(..bytes.len() - 1);
+        let mut footer = bytes.to_vec();
+        let at = footer.len() - 20;
+        footer[at] ^= 1;
+        for bad in [shorter, footer.into()] {
+            let key = key(&*world.newest().await);
+            world.store.replace(&key, bad).await.unwrap();
+            assert!(world.rebuild(false).await.unwrap().published);
+            check(&world).await;
+        }
+        assert_eq!(world.newest().await.content, built.content);
+        assert!(!world.rebuild(false).await.unwrap().published);
+
+        // Nor does a build with news carry over what is gone.
+        world.store.delete(&key(&*world.newest().await)).await.unwrap();
+        world.cut("east", &[]).await;
+        world.rebuild(false).await.unwrap();
+        check(&world).await;
+    });
+}
+
 /// The name in the error, if a cut is refused.
 fn refused_cut(built: Result<Built>) -> String {
     match built {
