@@ -20,10 +20,6 @@ pub fn answer_file(answer: &Answer) -> Result<Bytes> {
         let (msg_num, metrics) = (row.aggregate.msg_num, &row.aggregate.metrics);
         table.merge_row(Row { service: &row.service, minute: row.start, msg_num, metrics });
     }
-    let notes = [
-        ("from", answer.from.to_string()),
-        ("to", answer.to.to_string()),
-        ("every", answer.every.to_string()),
-    ];
+    let notes = [("from", answer.from.to_string()), ("to", answer.to.to_string()), ("every", answer.every.to_string())];
     Ok(view_file::write(&answer.metrics, &table, &notes)?.bytes)
 }
