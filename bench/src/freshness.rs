@@ -20,7 +20,8 @@ pub(crate) fn run(workshop: &Workshop, report: &mut Report) -> Result<()> {
     up.env("HOURGLASS_REFRESH_EVERY", "1s").args(["up", "--listen", "127.0.0.1:0", "--data"]).arg(&folder);
     let up = Server::start(&mut up)?;
     let mut load = workshop.hourglass();
-    load.args(["client", "load", "--rate", "500000", "--seconds", "30", "--connections", "4", "--connect"]).arg(up.address()?);
+    load.args(["client", "load", "--rate", "500000", "--seconds", "30", "--connections", "4", "--connect"])
+        .arg(up.address()?);
     let mut load = load.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     let mut delays = Vec::new();
     let mut waiting: VecDeque<(Instant, Position)> = VecDeque::new();

@@ -36,7 +36,14 @@ pub(crate) fn run(workshop: &Workshop, report: &mut Report) -> Result<()> {
 /// A data folder with one message a service an hour for that many days, built.
 fn stored(workshop: &Workshop, name: &str, days: u64) -> Result<PathBuf> {
     let folder = workshop.fresh_folder(name)?;
-    let series = Generate { layouts: Layouts::One, services: SERVICES, messages: SERVICES * 24 * days, start: SERIES_END - days * DAY, seconds: days * DAY, stream: 1 };
+    let series = Generate {
+        layouts: Layouts::One,
+        services: SERVICES,
+        messages: SERVICES * 24 * days,
+        start: SERIES_END - days * DAY,
+        seconds: days * DAY,
+        stream: 1,
+    };
     rebuild(workshop, &folder, &data::file(workshop, &series)?)?;
     Ok(folder)
 }
@@ -44,7 +51,17 @@ fn stored(workshop: &Workshop, name: &str, days: u64) -> Result<PathBuf> {
 /// An hour after the series, one message a service a minute.
 fn new_hour(workshop: &Workshop, number: u64) -> Result<PathBuf> {
     let messages = SERVICES * 60;
-    data::file(workshop, &Generate { layouts: Layouts::One, services: SERVICES, messages, start: SERIES_END + number * HOUR, seconds: HOUR, stream: 2 })
+    data::file(
+        workshop,
+        &Generate {
+            layouts: Layouts::One,
+            services: SERVICES,
+            messages,
+            start: SERIES_END + number * HOUR,
+            seconds: HOUR,
+            stream: 2,
+        },
+    )
 }
 
 /// Imports a file and rebuilds; the seconds of the rebuild.

@@ -43,10 +43,17 @@ pub(crate) fn run(workshop: &Workshop, report: &mut Report) -> Result<()> {
         work: "peak memory of `up` under that load; with 10 000 connections",
         must: "64 MB; 128 MB",
         aim: "32 MB; 64 MB",
-        reached: format!("{}; {}", megabytes(peaks.iter().copied().max().unwrap_or(0)), megabytes(ten_thousand(workshop)?)),
+        reached: format!(
+            "{}; {}",
+            megabytes(peaks.iter().copied().max().unwrap_or(0)),
+            megabytes(ten_thousand(workshop)?)
+        ),
         figures: "VmHWM".to_owned(),
     });
-    report.note(format!("The disk's own cost: fdatasync after 4 kB appended, median {:.2} ms.", fsync_cost(workshop)? * 1e3));
+    report.note(format!(
+        "The disk's own cost: fdatasync after 4 kB appended, median {:.2} ms.",
+        fsync_cost(workshop)? * 1e3
+    ));
     Ok(())
 }
 
@@ -66,8 +73,10 @@ fn rsyslog(workshop: &Workshop, files: &[PathBuf]) -> Result<f64> {
     let port = free_port()?;
     let (output, config) = (folder.join("output.ndjson"), folder.join("rsyslog.conf"));
     std::fs::write(&config, rsyslog_config(port, &output))?;
-    let server = Server::start_silent(Command::new("rsyslogd").arg("-n").arg("-f").arg(&config).arg("-i").arg(folder.join("pid")))
-        .context("rsyslogd is the peer of this row: apt-get install rsyslog")?;
+    let server = Server::start_silent(
+        Command::new("rsyslogd").arg("-n").arg("-f").arg(&config).arg("-i").arg(folder.join("pid")),
+    )
+    .context("rsyslogd is the peer of this row: apt-get install rsyslog")?;
     until(|| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok())?;
     let expected = files.iter().map(|file| Ok(std::fs::metadata(file)?.len())).sum::<Result<u64>>()?;
     let begun = Instant::now();
@@ -99,7 +108,8 @@ ruleset(name="store") {{
 fn ten_thousand(workshop: &Workshop) -> Result<u64> {
     let folder = workshop.fresh_folder("connections")?;
     let up = Server::start(workshop.hourglass().args(["up", "--listen", "127.0.0.1:0", "--data"]).arg(&folder))?;
-    let mut holder = workshop.part("hold").arg(up.address()?).arg("10000").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut holder =
+        workshop.part("hold").arg(up.address()?).arg("10000").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let mut held = String::new();
     BufReader::new(holder.stdout.take().context("a piped standard output")?).read_line(&mut held)?;
     anyhow::ensure!(held.starts_with("holding 10000"), "the connections were not all accepted: {held}");

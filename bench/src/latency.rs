@@ -12,7 +12,21 @@ pub(crate) fn run(workshop: &Workshop, report: &mut Report) -> Result<()> {
     let (mut middle, mut tail) = (Vec::new(), Vec::new());
     for _ in 0..workshop.runs {
         let load = workshop.measure(
-            workshop.hourglass().args(["client", "load", "--ack", "--rate", "50000", "--seconds", "5", "--connections", "4", "--connect"]).arg(up.address()?),
+            workshop
+                .hourglass()
+                .args([
+                    "client",
+                    "load",
+                    "--ack",
+                    "--rate",
+                    "50000",
+                    "--seconds",
+                    "5",
+                    "--connections",
+                    "4",
+                    "--connect",
+                ])
+                .arg(up.address()?),
         )?;
         middle.push(milliseconds(&load.output, "p50")?);
         tail.push(milliseconds(&load.output, "p99")?);

@@ -21,7 +21,8 @@ pub(crate) struct Finished {
 /// Runs a command to its end.
 pub(crate) fn measure(command: &mut Command) -> Result<Finished> {
     let begun = Instant::now();
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().with_context(|| format!("start {command:?}"))?;
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().with_context(|| format!("start {command:?}"))?;
     let stdout = drain(child.stdout.take());
     let stderr = drain(child.stderr.take());
     let mut peak_bytes = 0;
@@ -48,7 +49,11 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server and waits for the first line it prints.
     pub(crate) fn start(command: &mut Command) -> Result<Self> {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().with_context(|| format!("start {command:?}"))?;
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| format!("start {command:?}"))?;
         let stdout = child.stdout.take().context("a piped standard output")?;
         let mut ready = String::new();
         BufReader::new(stdout).read_line(&mut ready)?;
@@ -60,7 +65,11 @@ impl Server {
 
     /// A server that prints nothing; the caller knows another way when it is ready.
     pub(crate) fn start_silent(command: &mut Command) -> Result<Self> {
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().with_context(|| format!("start {command:?}"))?;
+        let child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| format!("start {command:?}"))?;
         Ok(Self { child, ready: String::new() })
     }
 

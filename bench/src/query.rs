@@ -20,8 +20,16 @@ pub(crate) fn run(workshop: &Workshop, report: &mut Report) -> Result<()> {
 fn one_day_of_a_year(workshop: &Workshop, report: &mut Report) -> Result<()> {
     let days = 365 / workshop.scale.min(36);
     let folder = workshop.fresh_folder("query-year")?;
-    let series = Generate { layouts: Layouts::One, services: 4, messages: 8 * 1440 * days, start: SERIES_END - days * DAY, seconds: days * DAY, stream: 3 };
-    workshop.measure(workshop.hourglass().args(["import", "--data"]).arg(&folder).arg(data::file(workshop, &series)?))?;
+    let series = Generate {
+        layouts: Layouts::One,
+        services: 4,
+        messages: 8 * 1440 * days,
+        start: SERIES_END - days * DAY,
+        seconds: days * DAY,
+        stream: 3,
+    };
+    workshop
+        .measure(workshop.hourglass().args(["import", "--data"]).arg(&folder).arg(data::file(workshop, &series)?))?;
     workshop.measure(workshop.hourglass().args(["rebuild", "--data"]).arg(&folder))?;
     let from = data::rfc3339(SERIES_END - days / 2 * DAY)?;
     let to = data::rfc3339(SERIES_END - (days / 2 - 1) * DAY)?;
@@ -40,7 +48,8 @@ fn last_hour_under_load(workshop: &Workshop, report: &mut Report) -> Result<()> 
     let folder = workshop.fresh_folder("query-load")?;
     let up = Server::start(workshop.hourglass().args(["up", "--listen", "127.0.0.1:0", "--data"]).arg(&folder))?;
     let mut load = workshop.hourglass();
-    load.args(["client", "load", "--rate", "500000", "--seconds", "120", "--connections", "4", "--connect"]).arg(up.address()?);
+    load.args(["client", "load", "--rate", "500000", "--seconds", "120", "--connections", "4", "--connect"])
+        .arg(up.address()?);
     let mut load = load.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     std::thread::sleep(std::time::Duration::from_secs(10)); // so that refreshes have begun
     let mut seconds = Vec::new();
@@ -64,7 +73,13 @@ fn last_hour_under_load(workshop: &Workshop, report: &mut Report) -> Result<()> 
 fn queries(workshop: &Workshop, folder: &Path, range: &[&str], lines: usize) -> Result<Vec<f64>> {
     (0..20)
         .map(|_| {
-            let query = workshop.measure(workshop.hourglass().args(["query", "--service", data::FIRST_SERVICE, "--format", "csv", "--data"]).arg(folder).args(range))?;
+            let query = workshop.measure(
+                workshop
+                    .hourglass()
+                    .args(["query", "--service", data::FIRST_SERVICE, "--format", "csv", "--data"])
+                    .arg(folder)
+                    .args(range),
+            )?;
             ensure!(query.output.lines().count() >= lines, "too few rows: {}", query.output);
             Ok(query.seconds)
         })

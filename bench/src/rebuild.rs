@@ -24,7 +24,13 @@ pub(crate) fn run(workshop: &Workshop, report: &mut Report) -> Result<()> {
         must: "0.5x",
         aim: "0.8x",
         reached: format!("{:.2}x", single.ours_per_byte() / eight.ours_per_byte()),
-        figures: format!("{:.2} s for {}; one layout {:.2} s for {}", eight.ours, megabytes(eight.bytes), single.ours, megabytes(single.bytes)),
+        figures: format!(
+            "{:.2} s for {}; one layout {:.2} s for {}",
+            eight.ours,
+            megabytes(eight.bytes),
+            single.ours,
+            megabytes(single.bytes)
+        ),
     });
     report.add(Row {
         work: "the same, shuffled keys and unknown keys, against DuckDB",

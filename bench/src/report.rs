@@ -30,7 +30,11 @@ impl Report {
     pub(crate) fn new(workshop: &Workshop) -> Self {
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
         let scaled = if workshop.scale == 1 { String::new() } else { format!(", data divided by {}", workshop.scale) };
-        Self { conditions: format!("{cores} cores, medians of {} runs{scaled}", workshop.runs), rows: Vec::new(), notes: Vec::new() }
+        Self {
+            conditions: format!("{cores} cores, medians of {} runs{scaled}", workshop.runs),
+            rows: Vec::new(),
+            notes: Vec::new(),
+        }
     }
 
     /// Adds a row and shows it at once.

@@ -26,7 +26,9 @@ impl Send {
     pub(crate) fn run(&self) -> Result<()> {
         std::thread::scope(|scope| {
             let senders: Vec<_> = self.files.iter().map(|file| scope.spawn(|| self.send(file))).collect();
-            senders.into_iter().try_for_each(|sender| sender.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a sender panicked"))))
+            senders
+                .into_iter()
+                .try_for_each(|sender| sender.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a sender panicked"))))
         })
     }
 
@@ -80,7 +82,8 @@ fn last_ack(answers: BufReader<TcpStream>) -> Result<u64> {
     let mut highest = 0;
     for line in answers.lines() {
         let line = line?;
-        let answer: serde_json::Value = serde_json::from_str(&line).with_context(|| format!("unexpected answer {line}"))?;
+        let answer: serde_json::Value =
+            serde_json::from_str(&line).with_context(|| format!("unexpected answer {line}"))?;
         highest = answer.get("ack").and_then(serde_json::Value::as_u64).unwrap_or(highest);
     }
     Ok(highest)

@@ -22,7 +22,8 @@ impl Workshop {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
         let this = std::env::current_exe()?;
         let target = this.parent().and_then(Path::parent).context("the benchmark lies outside a target folder")?;
-        let cargo = Command::new(env!("CARGO")).args(["build", "--release", "-p", "hourglass"]).current_dir(&root).status()?;
+        let cargo =
+            Command::new(env!("CARGO")).args(["build", "--release", "-p", "hourglass"]).current_dir(&root).status()?;
         ensure!(cargo.success(), "cargo build --release failed: mend that first");
         let workshop = Self { runs, scale, root, target: target.to_path_buf() };
         std::fs::create_dir_all(workshop.scratch(""))?;
