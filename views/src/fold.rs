@@ -306,5 +306,15 @@ mod tests {
             let wanted = messages.iter().filter(|m| m.service == "basket" && minutes.contains(&m.time.minute()));
             prop_assert_eq!(rows(&some), count(wanted));
         }
+
+        #[test]
+        fn a_widened_table_takes_everything(messages in messages(100)) {
+            let basket = Selection::everything().of_services([ServiceName::new("basket").unwrap()]);
+            let mut some = Table::selecting(&Metrics::default(), basket);
+            some.merge(&table(&messages));
+            let mut wide = some.widened();
+            wide.merge(&table(messages.iter().filter(|message| message.service != "basket")));
+            prop_assert_eq!(rows(&wide), count(&messages));
+        }
     }
 }

@@ -193,6 +193,22 @@ fn a_damaged_view_is_counted_again_when_it_would_be_folded_forward() {
 }
 
 #[test]
+fn a_sound_view_in_the_place_of_another_is_not_folded_on() {
+    block_on(async {
+        let mut world = World::simulated();
+        world.cut("east", &a_few(0)).await;
+        let manifest = world.rebuild(false).await.unwrap().manifest.unwrap();
+        let [one, other] =
+            [&manifest.services[0], &manifest.services[1]].map(|views| views.partitions[0].key(&views.service));
+        let bytes = world.store.read(&other).await.unwrap();
+        world.store.replace(&one, bytes).await.unwrap();
+        world.cut("west", &a_few(0)).await;
+        assert!(!world.rebuild(false).await.unwrap().again.is_empty());
+        check(&world).await;
+    });
+}
+
+#[test]
 fn a_damaged_manifest_is_named_and_a_rebuild_replaces_it() {
     block_on(async {
         let mut world = World::simulated();
