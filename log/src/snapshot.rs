@@ -16,9 +16,11 @@ use storage::layout::DataFolder;
 
 use crate::error::LogError;
 use crate::files::{FileSummary, LogPiece, LogSlice};
+use crate::identity::Identity;
 use crate::journal::{Opening, Record, Scanner, Step};
 use crate::listing::journals;
 use crate::mark::JournalMark;
+use crate::recovery;
 use crate::state;
 use crate::window::read_range;
 
@@ -81,7 +83,7 @@ impl Snapshot {
     /// closed by now saves nothing. `None` before the monitor's first start.
     ///
     /// # Errors
-    /// [`LogError::Corrupt`] for files that stay wrong, [`LogError::Disk`].
+    /// [`LogError::Corrupt`] for files that stay wrong or journals that are lost, [`LogError::Disk`].
     pub fn read(disk: &dyn Disk, folder: &DataFolder, from: Option<&JournalMark>) -> Result<Option<Self>, LogError> {
         let mut attempt = 1;
         loop {
@@ -131,7 +133,12 @@ impl Snapshot {
         for generation in unbroken(&journals(disk, folder)?) {
             openings.push(OpenedJournal::open(disk, folder, *generation)?);
         }
-        let Some(newest) = openings.pop() else { return Ok(None) };
+        let Some(newest) = openings.pop() else {
+            if let Some(identity) = Identity::read(disk, folder)? {
+                recovery::is_first_start(disk, folder, &identity)?;
+            }
+            return Ok(None);
+        };
         let tip = Tip::read(disk, folder, &newest, from)?;
         Self::assemble(folder, openings, newest, tip).map(Some)
     }

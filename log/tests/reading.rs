@@ -201,3 +201,16 @@ fn what_lies_below_a_gap_in_the_journals_was_being_retired() {
     assert!(matches!(retired, Err(LogError::Retired { .. })));
     open(&disk, &folder);
 }
+
+#[test]
+fn a_log_that_lost_its_journals_is_refused_and_not_called_empty() {
+    let temporary = tempfile::tempdir().unwrap();
+    let (disk, folder): (Arc<dyn Disk>, _) = (Arc::new(LocalDisk::new()), DataFolder::new(temporary.path()));
+    let mut writer = open(&disk, &folder);
+    let batch = Messages::new().batch(&mut StdRng::seed_from_u64(3), 3);
+    writer.commit(&batch, Date::new(20_000).unwrap()).unwrap();
+    drop(writer);
+    std::fs::remove_dir_all(folder.journals()).unwrap();
+    let refused = Snapshot::read(&*disk, &folder, None);
+    assert!(matches!(refused, Err(LogError::Corrupt { .. })));
+}
