@@ -1,3 +1,6 @@
+//! Builds against brute force: folding forward, counting from nothing and a plain count agree, through crashes,
+//! races, damage, late data and withdrawn imports.
+
 use std::sync::Arc;
 
 use proptest::prelude::*;

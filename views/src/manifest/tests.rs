@@ -1,3 +1,5 @@
+//! Manifests: what is written is read back, the newest is found from any hint, and damage is refused by name.
+
 use std::sync::Arc;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Mapping: every line is folded once, wherever a file is cut into pieces and however they are shared out.
+
 use proptest::prelude::*;
 use storage::{FileStore, LocalDisk};
 use tokio::runtime::Runtime;

@@ -1,3 +1,5 @@
+//! View files: rows come back as written, others read the columns, and a flipped bit gives the true rows or an error.
+
 use std::ops::Range;
 
 use arrow_array::cast::AsArray;
