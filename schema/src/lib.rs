@@ -28,6 +28,7 @@ pub mod protocol;
 pub mod queue_row;
 mod reject;
 mod rfc3339;
+mod scan;
 mod swar;
 mod time;
 mod value;

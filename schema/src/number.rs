@@ -45,20 +45,17 @@ fn digits(bytes: &[u8], at: usize) -> Result<usize, usize> {
     if length == 0 { Err(at.min(bytes.len())) } else { Ok(at + length) }
 }
 
-/// A number of at most 12 digits before the point, six behind it and no exponent, in millionths (which may be out of
-/// range), and its end; `None` if what starts at `at` is none such.
+/// A number of at most seven digits before the point, six behind it and no exponent, in millionths, and its end; `None`
+/// if what starts at `at` is none such.
 #[inline]
 pub(crate) fn plain(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
-    let (millionths, end) = match swar::short_decimal(bytes, at) {
-        Some((millionths, length)) => (millionths, at + length),
-        None => {
-            let negative = bytes.get(at) == Some(&b'-');
-            let (millionths, length) = swar::decimal(bytes, at + usize::from(negative))?;
-            (if negative { -millionths } else { millionths }, at + usize::from(negative) + length)
-        }
-    };
+    let negative = bytes.get(at) == Some(&b'-');
+    let start = at + usize::from(negative);
+    let (millionths, length) = swar::decimal(bytes, start)?;
+    let end = start + length;
     // Digits and points that follow are not JSON, or make it another number.
-    (!matches!(bytes.get(end), Some(b'0'..=b'9' | b'.' | b'e' | b'E'))).then_some((millionths, end))
+    let ends = !matches!(bytes.get(end), Some(b'0'..=b'9' | b'.' | b'e' | b'E'));
+    ends.then_some((if negative { -millionths } else { millionths }, end))
 }
 
 /// The number token at `start..end` in millionths, rounded half to even; `None` from a magnitude of 10^12 on.

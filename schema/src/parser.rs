@@ -22,13 +22,16 @@ mod keys;
 mod layout;
 mod layouts;
 mod lexer;
+mod names;
 mod object;
 
 use crate::{Metrics, Micros, Millionths, Reject};
 use judge::Scratch;
 use keys::Keys;
+use layout::Fit;
 use layouts::Layouts;
 use lexer::{End, Stop};
+use names::Names;
 use object::Object;
 
 /// The longest a line may be: 64 KiB, without the newline. Whoever feeds the parser sees to it: it parses what it is
@@ -105,6 +108,7 @@ pub struct Parser {
     metrics: Metrics,
     keys: Keys,
     layouts: Layouts,
+    names: Names,
     object: Object,
     scratch: Scratch,
 }
@@ -124,6 +128,7 @@ impl Parser {
             metrics: metrics.clone(),
             keys: Keys::new(metrics),
             layouts: Layouts::new(),
+            names: Names::new(),
             object: Object::default(),
             scratch: Scratch::default(),
         }
@@ -140,14 +145,18 @@ impl Parser {
             Lead::Nothing => return Next::Incomplete,
             Lead::Other(at) => return broken(memchr::memchr(b'\n', &bytes[at..]).map(|newline| at + newline)),
         };
-        let fit = self.layouts.read(bytes, start, &self.metrics, &mut self.scratch);
-        if let Some(fit) = fit
-            && let Ok(service) = std::str::from_utf8(&bytes[fit.service])
-        {
-            let values = &self.scratch.values[..self.metrics.len()];
-            return Next::Message { message: Message { service, time: fit.time, values }, start, end: fit.end };
+        match self.layouts.read(&bytes[start..], &self.metrics, &mut self.scratch) {
+            Some(fit) => self.predicted(bytes, start, fit),
+            None => self.full(bytes, start),
         }
-        self.full(bytes, start)
+    }
+
+    /// The message at `start` that a layout fits.
+    #[inline]
+    fn predicted<'a>(&'a mut self, bytes: &'a [u8], start: usize, fit: Fit) -> Next<'a> {
+        let service = self.names.text(&bytes[start..], fit.service);
+        let values = &self.scratch.values[..self.metrics.len()];
+        Next::Message { message: Message { service, time: fit.time, values }, start, end: start + fit.end }
     }
 
     /// What stands at `start`, where a `{` is, without any prediction.
@@ -175,6 +184,15 @@ impl Parser {
 
 #[inline]
 fn lead(bytes: &[u8]) -> Lead {
+    match bytes.first() {
+        Some(b'{') => Lead::Object(0),
+        Some(b'\n') => Lead::Newline(0),
+        _ => lead_of_any(bytes),
+    }
+}
+
+/// [`lead`] where white space or a comma may come first.
+fn lead_of_any(bytes: &[u8]) -> Lead {
     let mut comma = false;
     for (at, byte) in bytes.iter().enumerate() {
         match byte {

@@ -4,11 +4,15 @@
 //! needs a second path for the end of a chunk. In masks a byte's high bit stands for the byte. A carry can make a
 //! mask wrong only above its lowest true bit; callers look at no other.
 
+use crate::scan;
+
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
+/// Exclusive or with it makes digits their values.
+const ZEROS: u64 = 0x3030_3030_3030_3030;
 
 /// The eight bytes at `at`, the first lowest.
-#[inline]
+#[inline(always)]
 pub(crate) fn load8(bytes: &[u8], at: usize) -> u64 {
     match bytes.get(at..).and_then(<[u8]>::first_chunk) {
         Some(chunk) => u64::from_le_bytes(*chunk),
@@ -17,7 +21,7 @@ pub(crate) fn load8(bytes: &[u8], at: usize) -> u64 {
 }
 
 /// The sixteen bytes at `at`, the first lowest.
-#[inline]
+#[inline(always)]
 pub(crate) fn load16(bytes: &[u8], at: usize) -> u128 {
     match bytes.get(at..).and_then(<[u8]>::first_chunk) {
         Some(chunk) => u128::from_le_bytes(*chunk),
@@ -56,16 +60,13 @@ pub(crate) fn padded(bytes: &[u8], start: usize, length: usize) -> u128 {
 
 /// Where the run of plain text that starts at `at` ends: at the first byte that is a quote, a backslash, a control
 /// character, DEL or not ASCII, or at the end of the bytes.
-#[inline]
+#[inline(always)]
 pub(crate) fn plain_text_end(bytes: &[u8], at: usize) -> usize {
     let mut at = at;
     loop {
-        // Two words at once: names end in the first or the second, and no branch could foresee in which.
-        let words = load16(bytes, at);
-        let (first, second) = (special(words as u64), special((words >> 64) as u64));
-        if first | second != 0 {
-            let offset = if first == 0 { 8 + lowest(second) } else { lowest(first) };
-            return (at + offset).min(bytes.len());
+        let marks = scan::not_plain(load16(bytes, at));
+        if marks != 0 {
+            return (at + marks.trailing_zeros() as usize).min(bytes.len());
         }
         at += 16;
     }
@@ -73,9 +74,9 @@ pub(crate) fn plain_text_end(bytes: &[u8], at: usize) -> usize {
 
 /// The number of digits, 1 to 20, that start at `at`, and their value; `None` if there are none, too many, or a zero
 /// leads others. What follows them is not looked at.
-#[inline]
+#[inline(always)]
 pub(crate) fn integer(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
-    let word = load8(bytes, at) ^ (ONES * 0x30);
+    let word = load8(bytes, at) ^ ZEROS;
     let first = leading_digits(word);
     if first == 0 || (first > 1 && word & 0xff == 0) {
         return None;
@@ -86,7 +87,7 @@ pub(crate) fn integer(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
     }
     let mut length = 8;
     for _ in 0..2 {
-        let word = load8(bytes, at + length) ^ (ONES * 0x30);
+        let word = load8(bytes, at + length) ^ ZEROS;
         let digits = leading_digits(word);
         sum = sum.checked_mul(POWERS[digits])?;
         if digits > 0 {
@@ -100,58 +101,42 @@ pub(crate) fn integer(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
     None
 }
 
-/// A number of up to seven bytes, such as `0.43` or `512`, in millionths, and its length; `None` if it is longer, has
-/// a sign, or is no JSON number. What follows it is not looked at.
+/// A number of at most seven digits before the point and six behind it, such as `0.43` or `512`, in millionths, and
+/// its length; `None` for others. What follows it is not looked at.
 #[inline(always)]
-pub(crate) fn short_decimal(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
-    let word = load8(bytes, at) ^ (ONES * 0x30);
-    let others = not_digits(word);
-    if others == 0 {
+pub(crate) fn decimal(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
+    let words = load16(bytes, at);
+    let others = scan::not_digits(words);
+    let word = words as u64 ^ ZEROS;
+    let leading_zero = (word & 0xff == 0) & (others & 2 == 0);
+    if (others & 0xff == 0) | (others & 1 != 0) | leading_zero {
         return None;
     }
-    let whole = lowest(others);
-    if (whole == 0) | ((whole > 1) & (word & 0xff == 0)) {
-        return None;
-    }
+    let whole = others.trailing_zeros() as usize;
     if (word >> (8 * whole)) as u8 != b'.' ^ 0x30 {
         return Some((value(word, whole) as i64 * 1_000_000, whole));
     }
-    let others = others & (others - 1);
-    if others == 0 {
-        return None;
-    }
-    let length = lowest(others);
+    let length = (others & (others - 1)).trailing_zeros() as usize;
     let places = length - whole - 1;
-    if places == 0 {
+    if (places == 0) | (places > 6) {
         return None;
     }
-    // Close the gap that the point leaves between the digits before and after it.
-    let before = (1_u64 << (8 * whole)) - 1;
-    let digits = (word & before) | ((word >> 8) & !before);
-    Some((value(digits, length - 1) as i64 * POWERS[6 - places] as i64, length))
-}
-
-/// A number of at most 12 digits before the point and six behind it, in millionths, and its length; `None` for others.
-/// What follows it is not looked at.
-#[inline]
-pub(crate) fn decimal(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
-    let (whole, length) = integer(bytes, at).filter(|(_, length)| *length <= 12)?;
-    if bytes.get(at + length) != Some(&b'.') {
-        return Some((whole as i64 * 1_000_000, length));
-    }
-    let word = load8(bytes, at + length + 1) ^ (ONES * 0x30);
-    let places = leading_digits(word);
-    if !(1..=6).contains(&places) {
-        return None;
-    }
-    let millionths = value(word, places) * POWERS[6 - places];
-    Some(((whole * 1_000_000 + millionths) as i64, length + 1 + places))
+    let millionths = if length <= 8 {
+        // Close the gap that the point leaves between the digits before and after it.
+        let before = (1_u64 << (8 * whole)) - 1;
+        let digits = (word & before) | ((word >> 8) & !before);
+        value(digits, length - 1) * POWERS[(6 - places) & 7]
+    } else {
+        let fraction = (words >> (8 * (whole + 1))) as u64 ^ ZEROS;
+        value(word, whole) * 1_000_000 + value(fraction, places) * POWERS[(6 - places) & 7]
+    };
+    Some((millionths as i64, length))
 }
 
 /// The value of six digits followed by anything else; `None` if they are more or fewer.
 #[inline]
 pub(crate) fn six_digits(bytes: &[u8], at: usize) -> Option<u64> {
-    let word = load8(bytes, at) ^ (ONES * 0x30);
+    let word = load8(bytes, at) ^ ZEROS;
     (leading_digits(word) == 6).then(|| value(word, 6))
 }
 
@@ -160,8 +145,14 @@ const POWERS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_
 /// The value of the first `count` (1 to 8) bytes, each a digit's value, the first the most significant.
 #[inline]
 fn value(digits: u64, count: usize) -> u64 {
-    // Leading zeros make it eight; then pairs, fours and eights are put together in parallel.
-    let digits = digits << (64 - 8 * count);
+    // Leading zeros make it eight.
+    eight_digits(digits << (64 - 8 * count))
+}
+
+/// [`value`] of eight.
+#[inline]
+fn eight_digits(digits: u64) -> u64 {
+    // Pairs, fours and eights are put together in parallel.
     let pairs = (digits.wrapping_mul(10 << 8 | 1) >> 8) & 0x00ff_00ff_00ff_00ff;
     let fours = (pairs.wrapping_mul(100 << 16 | 1) >> 16) & 0x0000_ffff_0000_ffff;
     fours.wrapping_mul(10_000 << 32 | 1) >> 32
@@ -177,28 +168,6 @@ fn leading_digits(word: u64) -> usize {
 #[inline]
 fn not_digits(word: u64) -> u64 {
     (((word & !HIGHS) + ONES * (0x80 - 10)) | word) & HIGHS
-}
-
-/// Marks quotes, backslashes, control characters, DEL and what is not ASCII.
-#[inline]
-fn special(word: u64) -> u64 {
-    below_space(word) | equal(word, b'"') | equal(word, b'\\') | del_or_above(word)
-}
-
-#[inline]
-fn below_space(word: u64) -> u64 {
-    word.wrapping_sub(ONES * 0x20) & !word & HIGHS
-}
-
-#[inline]
-fn equal(word: u64, byte: u8) -> u64 {
-    let zero = word ^ (ONES * u64::from(byte));
-    zero.wrapping_sub(ONES) & !zero & HIGHS
-}
-
-#[inline]
-fn del_or_above(word: u64) -> u64 {
-    (word.wrapping_add(ONES) | word) & HIGHS
 }
 
 /// The index of the lowest byte in a mask that is not 0.
@@ -246,30 +215,31 @@ mod tests {
         }
 
         #[test]
-        fn a_decimal_is_read_as_any_number_is(text in "[0-9]{0,13}(\\.[0-9]{0,7})?[,}e. ]?") {
-            if let Some((value, length)) = decimal(text.as_bytes(), 0) {
-                let model: f64 = text[..length].parse().unwrap();
-                prop_assert!((value as f64 - model * 1e6).abs() <= model * 1e-9, "{} {}", value, model);
-            }
-        }
-
-        #[test]
-        fn a_short_decimal_is_read_as_any_number_is(text in "-?[0-9]{0,5}(\\.[0-9]{0,6})?[,}e. ]?[0-9]?") {
-            if let Some((value, length)) = short_decimal(text.as_bytes(), 0) {
+        fn a_decimal_is_read_as_any_number_is(text in "-?[0-9]{0,9}(\\.[0-9]{0,8})?[,}e. ]?[0-9]?") {
+            if let Some((millionths, length)) = decimal(text.as_bytes(), 0) {
                 let token = &text[..length];
                 let model: f64 = token.parse().unwrap();
                 prop_assert_eq!(number::end(token.as_bytes(), 0), Ok(length));
-                prop_assert_eq!(value, (model * 1e6).round() as i64);
+                prop_assert_eq!(millionths, (model * 1e6).round() as i64);
             }
         }
     }
 
     #[test]
-    fn usual_values_take_the_short_way() {
-        for (text, expected) in [("0.43}", (430_000, 4)), ("512.0,", (512_000_000, 5)), ("7 ", (7_000_000, 1))] {
-            assert_eq!(short_decimal(text.as_bytes(), 0), Some(expected));
+    fn numbers_of_the_stated_form_are_decimals_and_others_are_not() {
+        for (text, expected) in [
+            ("0.43}", (430_000, 4)),
+            ("7 ", (7_000_000, 1)),
+            ("9999999,", (9_999_999_000_000, 7)),
+            ("194.0266}", (194_026_600, 8)),
+            ("1234567.1,", (1_234_567_100_000, 9)),
+            ("1234567.123456", (1_234_567_123_456, 14)),
+            ("0.000001]", (1, 8)),
+        ] {
+            assert_eq!(decimal(text.as_bytes(), 0), Some(expected), "{text}");
         }
-        assert_eq!(short_decimal(b"100.123", 0), Some((100_123_000, 7)));
-        assert_eq!(short_decimal(b"100.1234", 0), None);
+        for text in ["", "-1", ".5", "1.", "1.x", "01", "00.5", "12345678", "12345678.1", "0.1234567", "x"] {
+            assert_eq!(decimal(text.as_bytes(), 0), None, "{text}");
+        }
     }
 }

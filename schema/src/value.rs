@@ -38,24 +38,25 @@ impl Millionths {
     }
 
     /// `numerator / denominator` in millionths, rounded half to even, for 0 <= numerator <= denominator, 0 < denominator.
-    ///
-    /// A double's quotient is off by less than one millionth here, so one step up or down makes it exact: the
-    /// remainder is below twice the denominator, fits an `i64`, and wrapping arithmetic finds it without 128 bits.
     #[inline]
     pub(crate) fn ratio(numerator: Millionths, denominator: Millionths) -> Millionths {
-        let (n, d) = (numerator.0, denominator.0);
-        debug_assert!(0 <= n && n <= d && 0 < d);
-        let mut quotient = (n as f64 / d as f64 * 1e6) as i64;
-        let mut remainder = n.wrapping_mul(1_000_000).wrapping_sub(quotient.wrapping_mul(d));
-        if remainder < 0 {
-            (quotient, remainder) = (quotient - 1, remainder + d);
-        } else if remainder >= d {
-            (quotient, remainder) = (quotient + 1, remainder - d);
-        }
+        debug_assert!(0 <= numerator.0 && numerator <= denominator && 0 < denominator.0);
+        let (n, d) = (numerator.0 as u64, denominator.0 as u64);
+        let (quotient, remainder) = match n.checked_mul(1_000_000) {
+            Some(scaled) => (scaled / d, scaled % d),
+            None => divide_scaled(n, d),
+        };
         // Every second time or so: no branch could foresee it.
-        let up = (2 * remainder > d) | ((2 * remainder == d) & (quotient % 2 == 1));
-        Millionths(quotient + i64::from(up))
+        let up = (2 * remainder > d) | ((2 * remainder == d) & (quotient & 1 == 1));
+        Millionths((quotient + u64::from(up)) as i64)
     }
+}
+
+/// Quotient and remainder of `n` millionths by `d`, where `n <= d`, that `n` is too large to scale in 64 bits.
+#[cold]
+fn divide_scaled(n: u64, d: u64) -> (u64, u64) {
+    let (scaled, d) = (u128::from(n) * ONE as u128, u128::from(d));
+    ((scaled / d) as u64, (scaled % d) as u64)
 }
 
 impl fmt::Display for Millionths {

@@ -54,7 +54,8 @@ pub(crate) fn fold_lines(name: &dyn Display, bytes: &[u8], parser: &mut Parser, 
             Next::Message { message, end, .. } => {
                 table.add(message.service, message.time, message.values);
                 messages += 1;
-                at += end;
+                // What the parser would say next, had it to be asked.
+                at += end + usize::from(bytes.get(at + end) == Some(&b'\n'));
             }
             Next::EndOfLine { end } => at += end,
             Next::Reject { reason, .. } => return Err(ViewError::dated_file(name, format!("{reason}, {at} bytes on"))),

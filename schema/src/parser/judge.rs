@@ -12,7 +12,8 @@ use crate::{MAX_METRICS, Message, Metrics, Micros, Millionths, Read, Reject, Ser
 pub(super) struct Scratch {
     /// Holds a service's name that had escapes.
     name: Vec<u8>,
-    pub(super) values: [Millionths; MAX_METRICS],
+    /// The values of the metrics, and behind them what is free of each, as far as it was given.
+    pub(super) values: [Millionths; 2 * MAX_METRICS],
 }
 
 /// The message that an object is.

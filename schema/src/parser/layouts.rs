@@ -6,7 +6,7 @@
 //! defeat it costs the full parser's time and little more.
 
 use super::judge::Scratch;
-use super::layout::{Fit, Layout};
+use super::layout::{Fit, Layout, WINDOW};
 use super::object::Object;
 use crate::Metrics;
 use crate::swar;
@@ -58,51 +58,52 @@ impl Layouts {
         }
     }
 
-    /// Reads the object at `start` by one of the layouts, if one fits.
+    /// Reads the object that these bytes begin with by one of the layouts, if one fits.
     #[inline]
-    pub(super) fn read(&mut self, bytes: &[u8], start: usize, metrics: &Metrics, scratch: &mut Scratch) -> Option<Fit> {
-        let guess = self.known.get(self.last)?.follower;
-        let fit = self.known.get(guess).and_then(|known| known.layout.read(bytes, start, metrics, scratch));
-        match fit {
-            Some(fit) => {
-                self.hit(guess);
-                Some(fit)
-            }
-            None => self.search(guess, bytes, start, metrics, scratch),
+    pub(super) fn read(&mut self, bytes: &[u8], metrics: &Metrics, scratch: &mut Scratch) -> Option<Fit> {
+        match bytes.first_chunk() {
+            Some(window) => self.read_window(window, metrics, scratch),
+            None => self.read_tail(bytes, metrics, scratch),
         }
     }
 
+    /// [`Layouts::read`] near the end of a chunk.
+    #[cold]
+    fn read_tail(&mut self, bytes: &[u8], metrics: &Metrics, scratch: &mut Scratch) -> Option<Fit> {
+        let mut window = [0; WINDOW];
+        window[..bytes.len()].copy_from_slice(bytes);
+        self.read_window(&window, metrics, scratch)
+    }
+
+    #[inline]
+    fn read_window(&mut self, window: &[u8; WINDOW], metrics: &Metrics, scratch: &mut Scratch) -> Option<Fit> {
+        let guess = self.known.get(self.last)?.follower;
+        let known = self.known.get_mut(guess)?;
+        let Some(fit) = known.layout.read(window, metrics, scratch) else {
+            return self.search(guess, window, metrics, scratch);
+        };
+        (known.fresh, known.useful) = (true, true);
+        (self.last, self.misses_in_a_row) = (guess, 0);
+        Some(fit)
+    }
+
     /// Tries the layouts other than the guess that begin as the line does.
-    fn search(
-        &mut self,
-        guess: usize,
-        bytes: &[u8],
-        start: usize,
-        metrics: &Metrics,
-        scratch: &mut Scratch,
-    ) -> Option<Fit> {
+    fn search(&mut self, guess: usize, window: &[u8; WINDOW], metrics: &Metrics, scratch: &mut Scratch) -> Option<Fit> {
         self.misses_in_a_row = self.misses_in_a_row.wrapping_add(1);
         if self.misses_in_a_row > MISSES_TO_DOUBT && !self.misses_in_a_row.is_multiple_of(16) {
             return None;
         }
-        let first = swar::load16(bytes, start);
+        let first = swar::load16(window, 0);
         let begin_so = self.known.iter().enumerate().filter(|(i, known)| *i != guess && known.layout.begins(first));
         let fits = begin_so.take(MAX_TRIES).find_map(|(i, known)| {
-            let fit = known.layout.read(bytes, start, metrics, scratch)?;
+            let fit = known.layout.read(window, metrics, scratch)?;
             Some((i, fit))
         });
         let (i, fit) = fits?;
-        self.hit(i);
-        Some(fit)
-    }
-
-    #[inline]
-    fn hit(&mut self, i: usize) {
         self.known[self.last].follower = i;
-        self.known[i].fresh = true;
-        self.known[i].useful = true;
-        self.last = i;
-        self.misses_in_a_row = 0;
+        (self.known[i].fresh, self.known[i].useful) = (true, true);
+        (self.last, self.misses_in_a_row) = (i, 0);
+        Some(fit)
     }
 
     /// Remembers the layout of a message that none fitted.

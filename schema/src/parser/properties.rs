@@ -164,7 +164,7 @@ fn layouts_are_predicted_and_not_only_read_again() {
         parser
     };
     for line in [&line[..], other, line, line, other, other] {
-        assert_eq!(layouts.read(line, 0, &metrics, &mut scratch).map(|fit| fit.end), Some(line.len()));
+        assert_eq!(layouts.read(line, &metrics, &mut scratch).map(|fit| fit.end), Some(line.len()));
     }
 }
 
@@ -284,5 +284,23 @@ fn shifted(digits: i128, power: i32) -> Option<(i128, i128, i128)> {
             Some(divisor) => Some((digits.div_euclid(divisor), digits.rem_euclid(divisor), divisor)),
             None => Some(if digits < 0 { (-1, 2, 3) } else { (0, 1, 3) }),
         },
+    }
+}
+
+/// A layout is looked for in a window; what crosses its end is for the full parser, which must be asked.
+#[test]
+fn a_line_that_crosses_the_end_of_the_window_is_what_the_full_parser_says() {
+    let line = |text: usize| {
+        let text = "x".repeat(text);
+        format!(r#"{{"service":"a","note":"{text}","ts":1763715600123,"cpu":0.43,"ram":194.0266,"disk":12345678.25}}"#)
+    };
+    for text in layout::WINDOW - 120..layout::WINDOW + 20 {
+        let mut parser = parser();
+        assert!(matches!(Answer::of(&mut parser, line(0).as_bytes()), Answer::Message { .. }));
+        let line = line(text);
+        for behind in ["", "\n", "9", &"9".repeat(layout::WINDOW)] {
+            let bytes = format!("{line}{behind}");
+            assert_eq!(Answer::of(&mut parser, bytes.as_bytes()), full(bytes.as_bytes()), "{text}, {behind:.1}");
+        }
     }
 }
