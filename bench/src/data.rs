@@ -14,6 +14,11 @@ pub(crate) const SERIES_END: u64 = 1_793_404_800;
 /// The generator's first service.
 pub(crate) const FIRST_SERVICE: &str = "checkout";
 
+/// The four services of most series, joined by commas.
+pub(crate) fn services() -> String {
+    service_names(4).iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
 /// How the lines are spelled; the client's varieties, for the command line.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Layouts {

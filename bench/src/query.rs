@@ -48,8 +48,11 @@ fn last_hour_under_load(workshop: &Workshop, report: &mut Report) -> Result<()> 
     let folder = workshop.fresh_folder("query-load")?;
     let up = Server::start(workshop.hourglass().args(["up", "--listen", "127.0.0.1:0", "--data"]).arg(&folder))?;
     let mut load = workshop.hourglass();
-    load.args(["client", "load", "--rate", "500000", "--seconds", "120", "--connections", "4", "--connect"])
-        .arg(up.address()?);
+    load.args(["client", "load", "--rate", "500000", "--seconds", "120", "--connections", "4", "--service"]).args([
+        data::services().as_str(),
+        "--connect",
+        &up.address()?,
+    ]);
     let mut load = load.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     std::thread::sleep(std::time::Duration::from_secs(10)); // so that refreshes have begun
     let mut seconds = Vec::new();
