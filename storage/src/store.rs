@@ -18,6 +18,8 @@
 
 mod error;
 mod file;
+#[cfg(feature = "hdfs")]
+mod hdfs;
 mod key;
 
 use std::fmt;
@@ -30,6 +32,8 @@ use bytes::Bytes;
 use crate::publish::Created;
 pub use error::StoreError;
 pub use file::FileStore;
+#[cfg(feature = "hdfs")]
+pub use hdfs::{Durability, HdfsFailure, HdfsOptions, HdfsStore};
 pub use key::{Key, KeyError};
 
 /// A shared store of files.

@@ -4,10 +4,13 @@
 #![allow(dead_code, unused_imports, unreachable_pub, clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod acking;
+pub mod hdfs;
 mod process;
+mod skip;
 
 pub use acking::{AckingClient, message};
 pub use process::{Ended, Hourglass, hourglass, run};
+pub use skip::skip;
 
 use std::time::{Duration, Instant};
 
@@ -30,12 +33,6 @@ pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
 pub fn rounds(suite: u64) -> u64 {
     let soak = std::env::var("HOURGLASS_SOAK").ok();
     soak.and_then(|rounds| rounds.parse().ok()).unwrap_or(suite)
-}
-
-/// Says that a test could not run here; with `CI=true` that is a failure.
-pub fn skip(why: &str) {
-    assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "skipped under CI: {why}");
-    eprintln!("SKIPPED: {why}");
 }
 
 /// Microseconds since 1970, now.

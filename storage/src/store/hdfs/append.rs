@@ -1,0 +1,62 @@
+//! Appending: under the file's lease, at a length checked under it.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use hdfs_native::HdfsError;
+use hdfs_native::file::FileWriter;
+
+use super::error::{Kind, kind};
+use super::{Durability, HdfsFailure, HdfsStore, PATIENCE, PAUSE};
+
+impl HdfsStore {
+    /// Appends if the file is `expected` bytes long, absent being 0. Returns
+    /// how long it was.
+    pub(super) async fn append_at(&self, path: &str, expected: u64, bytes: Bytes) -> Result<u64, HdfsFailure> {
+        let Some(mut writer) = self.open_for_append(path).await? else {
+            if expected == 0 {
+                self.write_new(path, bytes).await?;
+            }
+            return Ok(0);
+        };
+        let found = self.length_of(path).await?.unwrap_or(0);
+        if found == expected && !bytes.is_empty() {
+            writer.write_bytes(bytes).await?;
+            if self.durability == Durability::Synced {
+                writer.hsync().await?;
+            }
+        }
+        writer.close().await?;
+        Ok(found)
+    }
+
+    /// Takes the file's lease, from whoever crashed with it; `None` without the
+    /// file.
+    async fn open_for_append(&self, path: &str) -> Result<Option<FileWriter>, HdfsFailure> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let error = match self.client.append(path).await {
+                Ok(writer) => return Ok(Some(writer)),
+                Err(error) => error,
+            };
+            match kind(&error) {
+                Kind::Absent => return Ok(None),
+                Kind::Leased | Kind::Exists => self.recover(path).await?,
+                Kind::Full | Kind::Other => return Err(error.into()),
+            }
+            if Instant::now() > deadline {
+                return Err(HdfsFailure::Busy);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Asks for the lease of whoever holds it; asking again is fine.
+    async fn recover(&self, path: &str) -> Result<(), HdfsError> {
+        match self.client.recover_lease(path).await {
+            Ok(_) => Ok(()),
+            Err(error) if kind(&error) == Kind::Leased => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What HDFS says when it refuses, sorted into what a store's callers tell apart.
+
+use hdfs_native::HdfsError;
+
+use crate::store::{Key, StoreError};
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum HdfsFailure {
+    /// What HDFS, or the way to it, said.
+    #[error("{}", brief(.0))]
+    Hdfs(#[from] HdfsError),
+    /// Another writer, or the recovery of one that crashed, still holds the file.
+    #[error("busy: an append to it is open, or a crashed one is being recovered")]
+    Busy,
+    /// The outcome cannot be told.
+    #[error("no answer, and no way to see what became of it: {}", brief(.0))]
+    Unknown(HdfsError),
+    /// Not a URL of a folder in HDFS.
+    #[error("{0} is no folder in HDFS: hdfs://HOST:PORT/PATH, hdfs://NAMESERVICE/PATH or hdfs:///PATH")]
+    Url(String),
+}
+
+/// What a call met, as far as it decides what to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// There is no such file or folder.
+    Absent,
+    /// There is one already.
+    Exists,
+    /// A lease is held, or being recovered.
+    Leased,
+    /// No room.
+    Full,
+    Other,
+}
+
+pub(super) fn kind(error: &HdfsError) -> Kind {
+    match error {
+        HdfsError::FileNotFound(_) => Kind::Absent,
+        // What hdfs-native makes of AlreadyBeingCreatedException too.
+        HdfsError::AlreadyExists(text) if text.contains("lease") => Kind::Leased,
+        HdfsError::AlreadyExists(_) => Kind::Exists,
+        HdfsError::RPCError(class, _) => match class.rsplit('.').next().unwrap_or_default() {
+            "FileNotFoundException" => Kind::Absent,
+            "FileAlreadyExistsException" => Kind::Exists,
+            "AlreadyBeingCreatedException" | "RecoveryInProgressException" => Kind::Leased,
+            "DSQuotaExceededException" | "NSQuotaExceededException" | "QuotaByStorageTypeExceededException" => {
+                Kind::Full
+            }
+            _ => Kind::Other,
+        },
+        _ => Kind::Other,
+    }
+}
+
+/// What went wrong, without the name node's stack.
+fn brief(error: &HdfsError) -> String {
+    let text = match error {
+        HdfsError::RPCError(class, text) | HdfsError::FatalRPCError(class, text) => {
+            format!("{}: {text}", class.rsplit('.').next().unwrap_or_default())
+        }
+        other => other.to_string(),
+    };
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+impl HdfsFailure {
+    pub(super) fn url(url: &str) -> Self {
+        Self::Url(url.to_owned())
+    }
+
+    /// As the error of a store's operation on this key.
+    pub(super) fn of(self, operation: &'static str, key: &Key) -> StoreError {
+        let key = key.clone();
+        match self {
+            Self::Hdfs(error) if kind(&error) == Kind::Absent => StoreError::NotFound { key },
+            Self::Hdfs(error) if kind(&error) == Kind::Full => {
+                StoreError::Full { operation, key, source: Box::new(Self::Hdfs(error)) }
+            }
+            unknown @ Self::Unknown(_) => StoreError::Unknown { operation, key, source: Box::new(unknown) },
+            other => StoreError::Io { operation, key, source: Box::new(other) },
+        }
+    }
+}

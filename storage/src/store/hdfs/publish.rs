@@ -1,0 +1,72 @@
+//! Whole files: a temporary, synced and closed, takes its name in one step.
+//!
+//! The temporary's name is random, so nobody else's call removes it. That makes
+//! deleting it the judge of a rename whose answer was lost: if it could be
+//! deleted the rename has not happened and never will, wherever its request is
+//! still on its way; if it was not there any more the rename has happened.
+
+use bytes::Bytes;
+use hdfs_native::{HdfsError, WriteOptions};
+
+use super::error::{Kind, kind};
+use super::{Durability, HdfsFailure, HdfsStore};
+use crate::publish::Created;
+
+impl HdfsStore {
+    /// Makes these bytes the file at `path`; whether they are depends on
+    /// `overwrite` where there is one already.
+    pub(super) async fn publish(&self, path: &str, bytes: Bytes, overwrite: bool) -> Result<Created, HdfsFailure> {
+        let temporary = temporary(path);
+        if let Err(error) = self.write_new(&temporary, bytes).await {
+            self.remove(&temporary).await;
+            return Err(error.into());
+        }
+        let Err(error) = self.client.rename(&temporary, path, overwrite).await else { return Ok(Created::Created) };
+        match self.client.delete(&temporary, false).await {
+            Ok(true) if kind(&error) == Kind::Exists => Ok(Created::Exists),
+            Ok(true) => Err(error.into()),
+            Ok(false) => Ok(Created::Created),
+            Err(_) => Err(HdfsFailure::Unknown(error)),
+        }
+    }
+
+    /// Writes a file that is not there, durably.
+    pub(super) async fn write_new(&self, path: &str, bytes: Bytes) -> Result<(), HdfsError> {
+        let mut writer = self.client.create(path, self.options()).await?;
+        writer.write_bytes(bytes).await?;
+        if self.durability == Durability::Synced {
+            writer.hsync().await?;
+        }
+        writer.close().await
+    }
+
+    /// Options for a file that must not be there.
+    fn options(&self) -> WriteOptions {
+        self.create.clone().overwrite(false).create_parent(true)
+    }
+
+    /// Whether files can be synced here, found by syncing one.
+    pub(super) async fn probe(&self) -> Result<Durability, HdfsFailure> {
+        let path = temporary(&format!("{}/probe", self.root));
+        let mut writer = self.client.create(&path, self.options()).await?;
+        writer.write_bytes(Bytes::from_static(b"hourglass")).await?;
+        let synced = writer.hsync().await;
+        writer.close().await?;
+        self.remove(&path).await;
+        match synced {
+            Ok(()) => Ok(Durability::Synced),
+            Err(HdfsError::UnsupportedFeature(_)) => Ok(Durability::Closed),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Best effort: a temporary that stays is harmless.
+    async fn remove(&self, temporary: &str) {
+        let _ = self.client.delete(temporary, false).await;
+    }
+}
+
+fn temporary(path: &str) -> String {
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    format!("{folder}/.~{name}-{:016x}", rand::random::<u64>())
+}

@@ -1,0 +1,82 @@
+//! Reading and listing.
+
+use std::ops::Range;
+use std::time::Instant;
+
+use bytes::Bytes;
+use hdfs_native::client::FileStatus;
+
+use super::error::{Kind, kind};
+use super::{HdfsFailure, HdfsStore, PATIENCE, PAUSE};
+use crate::store::key::is_part;
+use crate::store::{Key, Listed};
+
+impl HdfsStore {
+    /// The file's length, `None` without the file.
+    pub(super) async fn length_of(&self, path: &str) -> Result<Option<u64>, HdfsFailure> {
+        match self.client.get_file_info(path).await {
+            Ok(status) => Ok(Some(status.length as u64)),
+            Err(error) if kind(&error) == Kind::Absent => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The bytes of `range` as far as the file has them.
+    pub(super) async fn read_stretch(&self, path: &str, range: Range<u64>) -> Result<Bytes, HdfsFailure> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let reader = self.client.read(path).await?;
+            let served = reader.file_length() as u64;
+            // Less is served than there is while the last block is being appended to.
+            if served >= range.end || self.length_of(path).await?.is_none_or(|length| length <= served) {
+                let (start, end) = (range.start.min(served), range.end.min(served));
+                return Ok(reader.read_range(start as usize, end.saturating_sub(start) as usize).await?);
+            }
+            if Instant::now() > deadline {
+                return Err(HdfsFailure::Busy);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Every file below the folder, sorted.
+    pub(super) async fn list_below(&self, prefix: &Key) -> Result<Vec<Listed>, HdfsFailure> {
+        let mut listed = Vec::new();
+        let mut folders = vec![prefix.clone()];
+        while let Some(folder) = folders.pop() {
+            for (name, status) in self.entries(&folder).await? {
+                let key = folder.push(&name);
+                if status.isdir {
+                    folders.push(key);
+                } else {
+                    listed.push(Listed { key, len: status.length as u64 });
+                }
+            }
+        }
+        listed.sort();
+        Ok(listed)
+    }
+
+    /// The names of the folders in the folder, sorted.
+    pub(super) async fn folders_in(&self, prefix: &Key) -> Result<Vec<String>, HdfsFailure> {
+        let entries = self.entries(prefix).await?;
+        let mut folders: Vec<String> =
+            entries.into_iter().filter(|(_, status)| status.isdir).map(|(name, _)| name).collect();
+        folders.sort();
+        Ok(folders)
+    }
+
+    /// What is in a folder under a key's name; nothing without the folder.
+    async fn entries(&self, folder: &Key) -> Result<Vec<(String, FileStatus)>, HdfsFailure> {
+        let statuses = match self.client.list_status(&self.path(folder), false).await {
+            Ok(statuses) => statuses,
+            Err(error) if kind(&error) == Kind::Absent => return Ok(Vec::new()),
+            Err(error) => return Err(error.into()),
+        };
+        let named = statuses.into_iter().filter_map(|status| {
+            let name = status.path.rsplit('/').next()?.to_owned();
+            is_part(&name).then_some((name, status))
+        });
+        Ok(named.collect())
+    }
+}

@@ -1,0 +1,88 @@
+import java.io.BufferedReader;
+import java.io.File;
+import java.io.InputStreamReader;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.permission.FsPermission;
+import org.apache.hadoop.hdfs.DFSConfigKeys;
+import org.apache.hadoop.hdfs.DistributedFileSystem;
+import org.apache.hadoop.hdfs.MiniDFSCluster;
+import org.apache.hadoop.hdfs.protocol.HdfsConstants;
+
+/**
+ * A real HDFS in this process, for the tests: {@code MiniCluster FOLDER DATA_NODES SOFT_LIMIT_MS}.
+ *
+ * <p>Prints {@code ready PORT}; then each line on standard input is a fault, answered by {@code done} or by
+ * {@code failed WHY}. At the end of the input it all goes down. See tests/support/hdfs.rs, its other half.
+ */
+public final class MiniCluster {
+  /** Never within a test: it is the clients' part to recover what a crashed one held. */
+  private static final long HARD_LIMIT_MS = 3_600_000;
+
+  private final MiniDFSCluster cluster;
+  private final List<MiniDFSCluster.DataNodeProperties> stopped = new ArrayList<>();
+
+  private MiniCluster(File folder, int dataNodes, long softLimit) throws Exception {
+    Configuration conf = new Configuration();
+    conf.set(MiniDFSCluster.HDFS_MINIDFS_BASEDIR, folder.getAbsolutePath());
+    conf.setInt(DFSConfigKeys.DFS_REPLICATION_KEY, dataNodes);
+    conf.setLong(DFSConfigKeys.DFS_NAMENODE_MIN_BLOCK_SIZE_KEY, 1024);
+    conf.setInt(DFSConfigKeys.DFS_HEARTBEAT_INTERVAL_KEY, 1);
+    conf.setInt(DFSConfigKeys.DFS_NAMENODE_HEARTBEAT_RECHECK_INTERVAL_KEY, 1000);
+    cluster = new MiniDFSCluster.Builder(conf).numDataNodes(dataNodes).format(true).build();
+    cluster.waitActive();
+    cluster.setLeasePeriod(softLimit, HARD_LIMIT_MS);
+    fileSystem().setPermission(new Path("/"), new FsPermission((short) 0777));
+  }
+
+  private void obey(String[] command) throws Exception {
+    switch (command[0]) {
+      case "restart-name-node" -> cluster.restartNameNode(0, true);
+      case "stop-name-node" -> cluster.shutdownNameNode(0);
+      case "start-name-node" -> cluster.restartNameNode(0, true);
+      case "lease-limit" -> cluster.setLeasePeriod(Long.parseLong(command[1]), HARD_LIMIT_MS);
+      case "stop-data-node" -> stopped.add(cluster.stopDataNode(Integer.parseInt(command[1])));
+      case "start-data-nodes" -> {
+        for (MiniDFSCluster.DataNodeProperties node : stopped) {
+          cluster.restartDataNode(node, true);
+        }
+        stopped.clear();
+        cluster.waitActive();
+      }
+      case "space-quota" -> fileSystem().setQuota(new Path(command[1]), HdfsConstants.QUOTA_DONT_SET, quota(command[2]));
+      case "erasure-code" -> {
+        fileSystem().mkdirs(new Path(command[1]));
+        fileSystem().enableErasureCodingPolicy(command[2]);
+        fileSystem().setErasureCodingPolicy(new Path(command[1]), command[2]);
+      }
+      default -> throw new IllegalArgumentException("unknown");
+    }
+  }
+
+  private static long quota(String bytes) {
+    return bytes.equals("none") ? HdfsConstants.QUOTA_RESET : Long.parseLong(bytes);
+  }
+
+  private DistributedFileSystem fileSystem() throws Exception {
+    return cluster.getFileSystem();
+  }
+
+  public static void main(String[] arguments) throws Exception {
+    MiniCluster mini =
+        new MiniCluster(new File(arguments[0]), Integer.parseInt(arguments[1]), Long.parseLong(arguments[2]));
+    System.out.println("ready " + mini.cluster.getNameNodePort());
+    BufferedReader commands = new BufferedReader(new InputStreamReader(System.in));
+    for (String line = commands.readLine(); line != null; line = commands.readLine()) {
+      try {
+        mini.obey(line.split(" "));
+        System.out.println("done");
+      } catch (Exception failure) {
+        System.out.println("failed " + String.valueOf(failure).replace('\n', ' '));
+      }
+    }
+    mini.cluster.shutdown(true);
+    System.exit(0);
+  }
+}

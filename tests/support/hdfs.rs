@@ -1,0 +1,127 @@
+//! A real HDFS for the tests: Hadoop's own MiniDFSCluster, in a Java process of its own (tests/hdfs/MiniCluster.java).
+//!
+//! Maven brings Hadoop once; the class path is then kept in Cargo's folder for test files. Every method is a fault.
+
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/hdfs");
+
+/// How long a crashed writer keeps its lease unless somebody recovers it.
+const SOFT_LIMIT: Duration = Duration::from_secs(60);
+
+/// A cluster of one name node and three data nodes. It goes down with the value, and with the test's process.
+pub struct MiniCluster {
+    process: Child,
+    commands: ChildStdin,
+    answers: Lines<BufReader<ChildStdout>>,
+    port: u16,
+    _folder: tempfile::TempDir,
+}
+
+impl MiniCluster {
+    /// Starts one; `None`, said visibly, where Java or Maven is missing.
+    pub fn start() -> Option<Self> {
+        let class_path = class_path()?;
+        let folder = tempfile::tempdir().unwrap();
+        let mut process = Command::new("java")
+            .args(["-Xmx512m", "-XX:+UseSerialGC", "-cp"])
+            .arg(format!("{FOLDER}:{class_path}"))
+            .arg(Path::new(FOLDER).join("MiniCluster.java"))
+            .arg(folder.path())
+            .args(["3", &SOFT_LIMIT.as_millis().to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let commands = process.stdin.take().unwrap();
+        let mut answers = BufReader::new(process.stdout.take().unwrap()).lines();
+        let ready = answers.by_ref().map_while(Result::ok).find_map(|line| line.strip_prefix("ready ")?.parse().ok());
+        let port = ready.expect("the cluster tells its port; run it by hand to see why not");
+        Some(Self { process, commands, answers, port, _folder: folder })
+    }
+
+    /// A folder in it, as a store's URL.
+    pub fn url(&self, folder: &str) -> String {
+        format!("hdfs://127.0.0.1:{}/{folder}", self.port)
+    }
+
+    /// The name node goes down, at once, and comes up again.
+    pub fn restart_name_node(&mut self) {
+        self.obey("restart-name-node");
+    }
+
+    /// The name node goes down.
+    pub fn stop_name_node(&mut self) {
+        self.obey("stop-name-node");
+    }
+
+    /// The name node comes up again, where it was.
+    pub fn start_name_node(&mut self) {
+        self.obey("start-name-node");
+    }
+
+    /// The data node of this index goes down.
+    pub fn stop_data_node(&mut self, index: usize) {
+        self.obey(&format!("stop-data-node {index}"));
+    }
+
+    /// All data nodes that were stopped come up again.
+    pub fn start_data_nodes(&mut self) {
+        self.obey("start-data-nodes");
+    }
+
+    /// From now on a crashed writer's lease may be taken after this time.
+    pub fn set_lease_limit(&mut self, limit: Duration) {
+        self.obey(&format!("lease-limit {}", limit.as_millis()));
+    }
+
+    /// Limits the bytes below a folder, all copies counted; `None` lifts the limit.
+    pub fn set_space_quota(&mut self, folder: &str, bytes: Option<u64>) {
+        let bytes = bytes.map_or("none".to_owned(), |bytes| bytes.to_string());
+        self.obey(&format!("space-quota /{folder} {bytes}"));
+    }
+
+    /// Makes a folder that is erasure-coded by this policy.
+    pub fn erasure_code(&mut self, folder: &str, policy: &str) {
+        self.obey(&format!("erasure-code /{folder} {policy}"));
+    }
+
+    fn obey(&mut self, command: &str) {
+        writeln!(self.commands, "{command}").unwrap();
+        // Hadoop itself sometimes prints between the answers.
+        let mut answers = self.answers.by_ref().map_while(Result::ok);
+        let answer = answers.find(|line| line == "done" || line.starts_with("failed "));
+        assert_eq!(answer.as_deref(), Some("done"), "{command}");
+    }
+}
+
+impl Drop for MiniCluster {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Hadoop's jars and what they need, from Maven once.
+fn class_path() -> Option<String> {
+    let pom = Path::new(FOLDER).join("pom.xml");
+    let kept = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("hdfs-class-path");
+    let newer = |a: &Path, b: &Path| Some(a.metadata().ok()?.modified().ok()? > b.metadata().ok()?.modified().ok()?);
+    if newer(&kept, &pom) != Some(true) {
+        let maven = Command::new("mvn")
+            .args(["--quiet", "--batch-mode", "--file"])
+            .arg(&pom)
+            .arg("dependency:build-classpath")
+            .arg(format!("-Dmdep.outputFile={}", kept.display()))
+            .status();
+        if !maven.is_ok_and(|status| status.success()) {
+            super::skip("java 17, mvn and a package index are needed for a real HDFS");
+            return None;
+        }
+    }
+    Some(std::fs::read_to_string(kept).unwrap())
+}
