@@ -1,26 +1,170 @@
 //! Promise: HDFS is a store like any other. The one conformance suite, on a real cluster, and what only HDFS does:
-//! leases that a crash leaves, readers beside an open append, and a name node that goes away.
+//! leases that a crash leaves, readers beside an open append, answers that are lost, a name node that goes away, a
+//! quota, and folders without sync.
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "support"]
 mod support {
     pub mod hdfs;
+    pub mod proxy;
     mod skip;
     pub use skip::skip;
 }
 
 use bytes::Bytes;
-use hourglass_storage::{Created, HdfsOptions, HdfsStore, Key, Store};
+use hdfs_native::{Client, ClientBuilder};
+use hourglass_storage::{Created, Durability, HdfsOptions, HdfsStore, Key, Store, StoreError};
 use support::hdfs::MiniCluster;
+use support::proxy::Proxy;
 
-async fn open(cluster: &MiniCluster, folder: &str) -> HdfsStore {
-    let options = HdfsOptions { user: Some("hourglass".into()), ..HdfsOptions::default() };
-    HdfsStore::open(&cluster.url(folder), &options).await.unwrap()
+async fn open(url: &str) -> HdfsStore {
+    HdfsStore::open(url, &HdfsOptions::default()).await.unwrap()
 }
 
+fn key(text: &str) -> Key {
+    Key::new(text).unwrap()
+}
+
+/// A client of its own, which knows nothing of the store's.
+fn stranger(cluster: &MiniCluster) -> Client {
+    ClientBuilder::new().with_url(cluster.url("")).build().unwrap()
+}
+
+/// The cluster is one for all, because it takes seconds to start; each promise has a folder of its own.
 #[tokio::test(flavor = "multi_thread")]
-async fn hdfs_keeps_what_every_store_promises() {
-    let Some(cluster) = MiniCluster::start() else { return };
-    hourglass_storage::conformance::suite(&open(&cluster, "suite").await).await;
+async fn hdfs_keeps_what_a_store_promises() {
+    let Some(mut cluster) = MiniCluster::start() else { return };
+    hourglass_storage::conformance::suite(&open(&cluster.url("suite")).await).await;
+    a_lease_that_a_crash_left_is_recovered_with_all_that_was_synced(&cluster).await;
+    a_reader_beside_an_open_append_sees_a_prefix_or_waits(&cluster).await;
+    a_lost_answer_is_settled_by_what_is_there(&cluster).await;
+    a_quota_is_a_store_that_is_full_and_passes(&mut cluster).await;
+    without_sync_files_are_durable_when_closed(&mut cluster).await;
+    a_name_node_that_was_away_is_used_again(&mut cluster).await;
+}
+
+async fn a_lease_that_a_crash_left_is_recovered_with_all_that_was_synced(cluster: &MiniCluster) {
+    let store = open(&cluster.url("lease")).await;
+    let file = key("file");
+    store.append(&file, 0, Bytes::from_static(b"one\n")).await.unwrap();
+    // A writer that is gone in the middle of an append: synced, never closed.
+    let crashed = stranger(cluster);
+    let mut writer = crashed.append("/lease/file").await.unwrap();
+    writer.write_bytes(Bytes::from_static(b"two\n")).await.unwrap();
+    writer.hsync().await.unwrap();
+    std::mem::forget(writer);
+    drop(crashed);
+
+    let refused = store.append(&file, 4, Bytes::new()).await;
+    assert!(matches!(refused, Err(StoreError::WrongLength { expected: 4, found: 8, .. })), "{refused:?}");
+    store.append(&file, 8, Bytes::from_static(b"three\n")).await.unwrap();
+    assert_eq!(store.read(&file).await.unwrap(), "one\ntwo\nthree\n");
+}
+
+async fn a_reader_beside_an_open_append_sees_a_prefix_or_waits(cluster: &MiniCluster) {
+    let store = open(&cluster.url("open")).await;
+    let file = key("file");
+    store.append(&file, 0, Bytes::from_static(b"one\n")).await.unwrap();
+    let other = stranger(cluster);
+    let mut writer = other.append("/open/file").await.unwrap();
+    writer.write_bytes(Bytes::from_static(b"two\n")).await.unwrap();
+    writer.hsync().await.unwrap();
+    let reading = async { store.read(&file).await.unwrap() };
+    let closing = async {
+        tokio::task::yield_now().await;
+        writer.close().await.unwrap();
+    };
+    let (read, ()) = tokio::join!(reading, closing);
+    assert!(["one\n", "one\ntwo\n"].contains(&std::str::from_utf8(&read).unwrap()), "{read:?}");
+    assert_eq!(store.read(&file).await.unwrap(), "one\ntwo\n");
+}
+
+async fn a_lost_answer_is_settled_by_what_is_there(cluster: &MiniCluster) {
+    let proxy = Proxy::to(cluster.name_node());
+    let store = open(&format!("hdfs://{}/lost", proxy.address())).await;
+    let seen = open(&cluster.url("lost")).await;
+
+    proxy.lose_answer_to("rename2");
+    assert_eq!(store.create(&key("made"), Bytes::from_static(b"first")).await.unwrap(), Created::Created);
+    proxy.lose_answer_to("rename2");
+    assert_eq!(store.create(&key("made"), Bytes::from_static(b"second")).await.unwrap(), Created::Exists);
+    proxy.lose_answer_to("rename2");
+    store.replace(&key("made"), Bytes::from_static(b"third")).await.unwrap();
+    assert_eq!(seen.read(&key("made")).await.unwrap(), "third");
+    assert_eq!(proxy.losses(), 3);
+
+    // Every step of an append: whatever was heard, the file is a prefix, and goes on where it is.
+    let (file, mut expected) = (key("grown"), String::new());
+    for (round, step) in ["create", "append", "addBlock", "fsync", "complete"].into_iter().enumerate() {
+        let line = format!("line {round}\n");
+        proxy.lose_answer_to(step);
+        let _ = store.append(&file, expected.len() as u64, Bytes::from(line.clone())).await;
+        let length = settled(&store, &file, expected.len()).await;
+        expected.push_str(&line);
+        assert!(length <= expected.len(), "{step}: {length}");
+        let rest = Bytes::copy_from_slice(&expected.as_bytes()[length..]);
+        store.append(&file, length as u64, rest).await.unwrap();
+        assert_eq!(seen.read(&file).await.unwrap(), expected, "{step}");
+    }
+    let names: Vec<String> = seen.list(&Key::root()).await.unwrap().iter().map(|file| file.key.to_string()).collect();
+    assert_eq!(names, ["grown", "made"]);
+}
+
+/// How long the file is once nothing is open any more, asked as the uploader does: until there is an answer.
+async fn settled(store: &HdfsStore, file: &Key, expected: usize) -> usize {
+    for _ in 0..100 {
+        match store.append(file, expected as u64, Bytes::new()).await {
+            Ok(()) => return expected,
+            Err(StoreError::WrongLength { found, .. }) => return found as usize,
+            // The client may find only now that its connection is gone.
+            Err(_) => tokio::task::yield_now().await,
+        }
+    }
+    panic!("no answer about {file}");
+}
+
+async fn a_quota_is_a_store_that_is_full_and_passes(cluster: &mut MiniCluster) {
+    let options = HdfsOptions { block_size: Some(1 << 20), replication: Some(3), ..HdfsOptions::default() };
+    let store = HdfsStore::open(&cluster.url("quota"), &options).await.unwrap();
+    cluster.set_space_quota("quota", Some(4 << 20));
+    let three_blocks = Bytes::from(vec![b'x'; 3 << 20]);
+    let refused = store.create(&key("large"), three_blocks.clone()).await;
+    assert!(matches!(refused, Err(StoreError::Full { .. })), "{refused:?}");
+    assert_eq!(store.length(&key("large")).await.unwrap(), None);
+    let refused = store.append(&key("grown"), 0, three_blocks.clone()).await;
+    assert!(matches!(refused, Err(StoreError::Full { .. })), "{refused:?}");
+
+    cluster.set_space_quota("quota", None);
+    assert_eq!(store.create(&key("large"), three_blocks.clone()).await.unwrap(), Created::Created);
+    let found = match store.append(&key("grown"), 0, Bytes::new()).await {
+        Err(StoreError::WrongLength { found, .. }) => found,
+        settled => settled.map(|()| 0).unwrap(),
+    };
+    store.append(&key("grown"), found, three_blocks.slice(found as usize..)).await.unwrap();
+    assert_eq!(store.read(&key("grown")).await.unwrap(), three_blocks);
+}
+
+async fn without_sync_files_are_durable_when_closed(cluster: &mut MiniCluster) {
+    cluster.erasure_code("coded", "XOR-2-1-1024k");
+    let store = open(&cluster.url("coded")).await;
+    assert_eq!(store.durability(), Durability::Closed);
+    assert_eq!(store.create(&key("made"), Bytes::from_static(b"first")).await.unwrap(), Created::Created);
+    store.append(&key("grown"), 0, Bytes::from_static(b"one\n")).await.unwrap();
+    store.append(&key("grown"), 4, Bytes::from_static(b"two\n")).await.unwrap();
+    assert_eq!(store.read(&key("grown")).await.unwrap(), "one\ntwo\n");
+    assert_eq!(open(&cluster.url("suite")).await.durability(), Durability::Synced);
+}
+
+async fn a_name_node_that_was_away_is_used_again(cluster: &mut MiniCluster) {
+    let store = open(&cluster.url("away")).await;
+    store.append(&key("file"), 0, Bytes::from_static(b"one\n")).await.unwrap();
+    cluster.stop_name_node();
+    assert!(matches!(store.length(&key("file")).await, Err(StoreError::Io { .. })));
+    assert!(store.append(&key("file"), 4, Bytes::from_static(b"two\n")).await.is_err());
+    assert!(store.create(&key("made"), Bytes::new()).await.is_err());
+    cluster.start_name_node();
+    store.append(&key("file"), 4, Bytes::from_static(b"two\n")).await.unwrap();
+    assert_eq!(store.read(&key("file")).await.unwrap(), "one\ntwo\n");
+    assert_eq!(store.create(&key("made"), Bytes::new()).await.unwrap(), Created::Created);
 }

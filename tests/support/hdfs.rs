@@ -49,6 +49,11 @@ impl MiniCluster {
         format!("hdfs://127.0.0.1:{}/{folder}", self.port)
     }
 
+    /// Where its name node listens.
+    pub fn name_node(&self) -> std::net::SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
+    }
+
     /// The name node goes down, at once, and comes up again.
     pub fn restart_name_node(&mut self) {
         self.obey("restart-name-node");

@@ -40,6 +40,13 @@ pub use error::HdfsFailure;
 
 /// How long a call waits for another one's append or a lease's recovery.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Set unless the options say otherwise: a call that no name node answers fails within seconds. Whoever made it knows
+/// better than it does what to do meanwhile; a failover takes a few such calls.
+const SETTINGS: [(&str, &str); 3] = [
+    ("dfs.client.failover.max.attempts", "5"),
+    ("dfs.client.failover.sleep.base.millis", "100"),
+    ("dfs.client.failover.sleep.max.millis", "1000"),
+];
 /// How often it looks meanwhile.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -87,7 +94,9 @@ impl HdfsStore {
     /// What the URL, the Hadoop configuration or the cluster is refused for.
     pub async fn open(url: &str, options: &HdfsOptions) -> Result<Self, HdfsFailure> {
         let (cluster, root) = split(url).ok_or_else(|| HdfsFailure::url(url))?;
-        let mut builder = ClientBuilder::new().with_config(options.settings.clone());
+        let patience = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let settings = patience.into_iter().chain(options.settings.iter().cloned());
+        let mut builder = ClientBuilder::new().with_config(settings);
         if let Some(cluster) = cluster {
             builder = builder.with_url(cluster);
         }

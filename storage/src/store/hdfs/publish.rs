@@ -21,9 +21,29 @@ impl HdfsStore {
             self.remove(&temporary).await;
             return Err(error.into());
         }
-        let Err(error) = self.client.rename(&temporary, path, overwrite).await else { return Ok(Created::Created) };
-        match self.client.delete(&temporary, false).await {
+        match self.client.rename(&temporary, path, overwrite).await {
+            Ok(()) => Ok(Created::Created),
+            Err(error) => self.settle(error, &temporary, path, overwrite).await,
+        }
+    }
+
+    /// What became of a rename that failed, or whose answer did not come.
+    async fn settle(
+        &self,
+        error: HdfsError,
+        temporary: &str,
+        path: &str,
+        overwrite: bool,
+    ) -> Result<Created, HdfsFailure> {
+        // Looking comes first: it may be asked again where deleting, once it was asked without an answer, may not.
+        match self.length_of(temporary).await {
+            Ok(Some(_)) => {}
+            Ok(None) => return Ok(Created::Created),
+            Err(_) => return Err(HdfsFailure::Unknown(error)),
+        }
+        match self.client.delete(temporary, false).await {
             Ok(true) if kind(&error) == Kind::Exists => Ok(Created::Exists),
+            Ok(true) if !overwrite && self.length_of(path).await?.is_some() => Ok(Created::Exists),
             Ok(true) => Err(error.into()),
             Ok(false) => Ok(Created::Created),
             Err(_) => Err(HdfsFailure::Unknown(error)),
@@ -55,7 +75,7 @@ impl HdfsStore {
         self.remove(&path).await;
         match synced {
             Ok(()) => Ok(Durability::Synced),
-            Err(HdfsError::UnsupportedFeature(_)) => Ok(Durability::Closed),
+            Err(HdfsError::OperationFailed(text)) if text.contains("erasure-coded") => Ok(Durability::Closed),
             Err(error) => Err(error.into()),
         }
     }
