@@ -42,6 +42,8 @@ impl HdfsStore {
             match kind(&error) {
                 Kind::Absent => return Ok(None),
                 Kind::Leased | Kind::Exists => self.recover(path).await?,
+                // Only a reading call connects again. Whether this one was heard, the lease tells.
+                Kind::Lost => drop(self.length_of(path).await?),
                 Kind::Full | Kind::Other => return Err(error.into()),
             }
             if Instant::now() > deadline {

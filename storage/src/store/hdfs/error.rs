@@ -32,11 +32,14 @@ pub(super) enum Kind {
     Leased,
     /// No room.
     Full,
+    /// No answer: the connection is gone.
+    Lost,
     Other,
 }
 
 pub(super) fn kind(error: &HdfsError) -> Kind {
     match error {
+        HdfsError::IOError(_) => Kind::Lost,
         HdfsError::FileNotFound(_) => Kind::Absent,
         // What hdfs-native makes of AlreadyBeingCreatedException too.
         HdfsError::AlreadyExists(text) if text.contains("lease") => Kind::Leased,
