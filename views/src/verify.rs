@@ -132,7 +132,7 @@ pub async fn verify(reader: &Reader, verify: &Verify, progress: &mut (dyn FnMut(
     let mut retries = Retries::default();
     loop {
         let attempt = async {
-            let plan = Plan::newest(reader, retries.avoid()).await?;
+            let plan = Plan::newest(reader, &verify.query.selection(), retries.avoid()).await?;
             let mut pass = Pass::new(reader, verify, &plan);
             for name in retries.avoid() {
                 pass.file(name, "it is damaged; the answers do without it");
@@ -171,7 +171,7 @@ impl<'a> Pass<'a> {
 
     async fn run(mut self, progress: &mut (dyn FnMut(Verified) + Send)) -> Result<Verdict> {
         self.check_files().await?;
-        if self.plan.rows(&self.verify.query.selection()) <= ANSWER_ROWS {
+        if self.plan.rows() <= ANSWER_ROWS {
             self.answers = Some(self.take_answers().await?);
         }
         let batch = extents::of(self.reader, &self.plan.coverage(View::Batch)).await?;

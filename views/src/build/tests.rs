@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 
 use super::*;
 use crate::fixture::{DAY, MINUTE, Sent, World, messages, micros, sent};
+use crate::manifest::Partition;
 use crate::retire::Retirer;
 
 /// Something that happens to a store.
@@ -42,9 +43,17 @@ async fn check(world: &World) {
     assert_eq!(world.batch().await.unwrap(), world.model());
     let Some(manifest) = Manifest::newest(&*world.store).await.unwrap() else { return };
     let current = manifest.latest_tick.date().month();
-    for partition in manifest.services.iter().flat_map(|views| &views.partitions) {
-        assert_eq!(partition.period, partition.period.at(current));
+    for page in &manifest.pages {
+        assert_eq!(page.period, page.period.at(current));
+        let partitions = page.read(&*world.store).await.unwrap();
+        assert!(partitions.is_sorted_by(|a, b| a.service < b.service), "a service stands on a page twice");
+        let sum = |of: fn(&Partition) -> u64| partitions.iter().map(of).sum::<u64>();
+        assert_eq!(
+            (page.partitions, page.rows, page.messages),
+            (partitions.len() as u64, sum(|p| p.rows), sum(|p| p.messages))
+        );
     }
+    assert!(manifest.pages.is_sorted_by(|a, b| a.period.minutes().end() < b.period.minutes().start()));
 }
 
 async fn go(world: &mut World, step: Step) {
@@ -58,13 +67,9 @@ async fn go(world: &mut World, step: Step) {
         }
         Step::DamageAView(nth) => {
             let Some(manifest) = Manifest::newest(&*world.store).await.unwrap() else { return };
-            let files: Vec<_> = manifest
-                .services
-                .iter()
-                .flat_map(|views| views.partitions.iter().map(move |p| p.key(&views.service)))
-                .collect();
-            if let Some(key) = files.get(nth) {
-                world.damage(key).await;
+            let files = manifest.partitions(&*world.store).await.unwrap();
+            if let Some(partition) = files.get(nth) {
+                world.damage(&partition.key()).await;
                 // Only what a build has to read is noticed by it; the rest is counted from nothing.
                 world.rebuild(true).await.unwrap();
             }
@@ -125,7 +130,7 @@ fn an_empty_cut_is_covered_and_every_file_is_carried_over() {
         let built = world.rebuild(false).await.unwrap();
         let after = built.manifest.unwrap();
         assert_eq!((built.written, built.files), (0, 0));
-        assert_eq!((&after.services, &after.content), (&before.services, &before.content));
+        assert_eq!((&after.pages, &after.content), (&before.pages, &before.content));
         assert_eq!(after.monitors[0].generation, before.monitors[0].generation.next());
     });
 }
@@ -172,8 +177,10 @@ fn of_two_builds_at_once_one_wins_and_the_other_leaves_nothing() {
             assert_eq!(won, 1);
             assert!([one, other].iter().all(|built| matches!(built, Ok(_) | Err(ViewError::Overtaken { number: 1 }))));
             assert_eq!(world.batch().await.unwrap(), world.model());
-            let named: usize = world.newest().await.services.iter().map(|views| views.partitions.len()).sum();
+            let named = world.partitions().await.len();
             assert_eq!(world.store.list(&storage::layout::batch()).await.unwrap().len(), named);
+            let pages = world.newest().await.pages.len();
+            assert_eq!(world.store.list(&storage::layout::manifest_pages()).await.unwrap().len(), pages);
         }
     });
 }
@@ -183,11 +190,12 @@ fn a_damaged_view_is_counted_again_when_it_would_be_folded_forward() {
     block_on(async {
         let mut world = World::simulated();
         world.cut("east", &a_few(0)).await;
-        let manifest = world.rebuild(false).await.unwrap().manifest.unwrap();
-        for views in &manifest.services {
-            world.damage(&views.partitions[0].key(&views.service)).await;
+        world.rebuild(false).await.unwrap();
+        let partitions = world.partitions().await;
+        for partition in &partitions {
+            world.damage(&partition.key()).await;
         }
-        world.store.delete(&manifest.services[0].partitions[0].key(&manifest.services[0].service)).await.unwrap();
+        world.store.delete(&partitions[0].key()).await.unwrap();
         world.cut("west", &a_few(0)).await;
         let built = world.rebuild(false).await.unwrap();
         assert!(!built.again.is_empty());
@@ -200,9 +208,9 @@ fn a_sound_view_in_the_place_of_another_is_not_folded_on() {
     block_on(async {
         let mut world = World::simulated();
         world.cut("east", &a_few(0)).await;
-        let manifest = world.rebuild(false).await.unwrap().manifest.unwrap();
-        let [one, other] =
-            [&manifest.services[0], &manifest.services[1]].map(|views| views.partitions[0].key(&views.service));
+        world.rebuild(false).await.unwrap();
+        let partitions = world.partitions().await;
+        let [one, other] = [&partitions[0], &partitions[1]].map(Partition::key);
         let bytes = world.store.read(&other).await.unwrap();
         world.store.replace(&one, bytes).await.unwrap();
         world.cut("west", &a_few(0)).await;
@@ -265,34 +273,103 @@ fn a_lost_or_damaged_view_is_made_again_though_nothing_is_new() {
         let mut world = World::simulated();
         world.cut("east", &a_few(0)).await;
         let built = world.rebuild(false).await.unwrap().manifest.unwrap();
-        let views = &built.services[0];
-        let key = |manifest: &Manifest| manifest.services[0].partitions[0].key(&views.service);
-
-        world.store.delete(&key(&built)).await.unwrap();
+        let first = async || world.partitions().await.remove(0).key();
+        world.store.delete(&first().await).await.unwrap();
         let healed = world.rebuild(false).await.unwrap();
-        assert!(healed.published && healed.again == [views.partitions[0].period]);
+        assert!(healed.published && healed.again == [built.pages[0].period]);
         check(&world).await;
 
-        let healed = healed.manifest.unwrap();
-        let bytes = world.store.read(&key(&healed)).await.unwrap();
-        let shorter = bytes.slice(..bytes.len() - 1);
-        let mut footer = bytes.to_vec();
-        let at = footer.len() - 20;
-        footer[at] ^= 1;
-        for bad in [shorter, footer.into()] {
-            let key = key(&*world.newest().await);
-            world.store.replace(&key, bad).await.unwrap();
+        let bytes = world.store.read(&first().await).await.unwrap();
+        let mut changed = bytes.to_vec();
+        changed[bytes.len() / 3] ^= 1;
+        for bad in [bytes.slice(..bytes.len() - 1), changed.into()] {
+            world.store.replace(&first().await, bad).await.unwrap();
             assert!(world.rebuild(false).await.unwrap().published);
             check(&world).await;
         }
         assert_eq!(world.newest().await.content, built.content);
         assert!(!world.rebuild(false).await.unwrap().published);
+    });
+}
 
-        // Nor does a build with news carry over what is gone.
-        world.store.delete(&key(&*world.newest().await)).await.unwrap();
-        world.cut("east", &[]).await;
+#[test]
+fn a_view_that_is_gone_is_not_carried_over_for_ever() {
+    block_on(async {
+        let mut world = World::simulated();
+        world.cut("east", &a_few(0)).await;
+        let pages = world.rebuild(false).await.unwrap().manifest.unwrap().pages.len();
+        assert!(pages > 1);
+        for which in [0, pages / 2, pages - 1] {
+            let page = world.newest().await.pages[which].clone();
+            let gone = page.read(&*world.store).await.unwrap().remove(0).key();
+            world.store.delete(&gone).await.unwrap();
+            let mut again = Vec::new();
+            for _ in 0..pages {
+                world.cut("east", &[]).await;
+                again.extend(world.rebuild(false).await.unwrap().again);
+            }
+            assert_eq!(again, [page.period]);
+            check(&world).await;
+        }
+    });
+}
+
+#[test]
+fn a_build_reads_and_writes_what_belongs_to_its_news_alone() {
+    block_on(async {
+        let mut world = World::simulated();
+        world.cut("east", &a_few(0)).await;
+        let before = world.rebuild(false).await.unwrap().manifest.unwrap();
+        let turn = (before.number as usize) % before.pages.len();
+        let changed = if turn == 0 { 1 } else { 0 };
+        let minutes = before.pages[changed].period.minutes();
+        let news: Vec<_> = a_few(0).into_iter().filter(|sent| minutes.contains(&sent.time.minute())).collect();
+        let services: std::collections::BTreeSet<_> = news.iter().map(|sent| sent.service).collect();
+
+        // What a build does not open it cannot miss.
+        for (_, page) in before.pages.iter().enumerate().filter(|(at, _)| *at != changed && *at != turn) {
+            for partition in page.read(&*world.store).await.unwrap() {
+                world.store.delete(&partition.key()).await.unwrap();
+            }
+            world.store.delete(&page.key()).await.unwrap();
+        }
+        world.cut("west", &news).await;
+        let built = world.rebuild(false).await.unwrap();
+        let after = built.manifest.unwrap();
+        assert_eq!((built.written, built.again), (services.len(), Vec::new()));
+        for (at, (one, other)) in before.pages.iter().zip(&after.pages).enumerate() {
+            assert_eq!(one == other, at != changed, "page {at}");
+        }
+        assert!(before.pages.len() > 3, "only {} pages", before.pages.len());
+    });
+}
+
+#[test]
+fn a_lost_or_damaged_page_has_its_period_counted_again() {
+    block_on(async {
+        let mut world = World::simulated();
+        world.cut("east", &a_few(0)).await;
         world.rebuild(false).await.unwrap();
-        check(&world).await;
+        let content = world.newest().await.content.clone();
+        for (damaged, news) in [(true, true), (true, false), (false, true), (false, false)] {
+            for page in &world.newest().await.pages {
+                match damaged {
+                    true => world.damage(&page.key()).await,
+                    false => world.store.delete(&page.key()).await.unwrap(),
+                }
+            }
+            assert!(world.batch().await.is_err());
+            if news {
+                // The same messages, so that every page is opened.
+                world.cut("west", &a_few(0)).await;
+                world.rebuild(false).await.unwrap();
+                world.rebuild(false).await.unwrap();
+            } else {
+                assert!(world.rebuild(false).await.unwrap().published);
+            }
+            check(&world).await;
+        }
+        assert_ne!(world.newest().await.content, content);
     });
 }
 
@@ -372,8 +449,10 @@ fn superseded_files_go_after_the_grace_and_no_sooner_and_never_one_that_is_named
         retirer.run(&*world.store, world.clock.now()).await.unwrap();
         world.rebuild(true).await.unwrap();
         let listed = async || world.store.list(&storage::layout::batch()).await.unwrap().len();
-        let named = world.newest().await.services.iter().map(|views| views.partitions.len()).sum::<usize>();
+        let named = world.partitions().await.len();
         assert_eq!(listed().await, 2 * named);
+        let pages = async || world.store.list(&storage::layout::manifest_pages()).await.unwrap().len();
+        assert_eq!(pages().await, 2 * world.newest().await.pages.len());
 
         let first = retirer.run(&*world.store, world.clock.now()).await.unwrap();
         assert_eq!((first.files, first.manifests), (0, 0));
@@ -386,6 +465,7 @@ fn superseded_files_go_after_the_grace_and_no_sooner_and_never_one_that_is_named
         let retired = retirer.run(&*world.store, world.clock.now()).await.unwrap();
         assert_eq!((retired.files, retired.manifests), (named, 1));
         assert_eq!(listed().await, named);
+        assert_eq!(pages().await, world.newest().await.pages.len());
         assert_eq!(world.batch().await.unwrap(), world.model());
         // The tombstone keeps its number taken.
         assert_eq!(world.rebuild(true).await.unwrap().manifest.unwrap().number, 3);
