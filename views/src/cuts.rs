@@ -103,10 +103,13 @@ pub(crate) async fn read(store: &dyn Store, source: &Source, generation: Generat
     Ok(Some(Cut::open(&key, &bytes)?))
 }
 
+/// The generation that a monitor begins with.
+pub(crate) const FIRST: Generation = Generation::new(1);
+
 /// The generation that a source begins with.
 pub(crate) fn first(source: &Source) -> Generation {
-    Generation::new(match source {
-        Source::Monitor(_) => 1,
-        Source::Import(_) => 0,
-    })
+    match source {
+        Source::Monitor(_) => FIRST,
+        Source::Import(_) => Generation::new(0),
+    }
 }
