@@ -102,14 +102,6 @@ impl Plan {
         Ok(())
     }
 
-    /// How many rows the view files hold that an answer reads.
-    pub(crate) fn rows(&self) -> u64 {
-        let batch: u64 = self.partitions.iter().map(|partition| partition.rows).sum();
-        let links = self.chains.iter().flat_map(|chain| &chain.links);
-        let rows = |link: &Link| if let Link::View(view) = link { view.file.rows() } else { 0 };
-        batch + links.map(rows).sum::<u64>()
-    }
-
     /// What an answer of `view` covers.
     pub(crate) fn coverage(&self, view: View) -> Coverage {
         let mut coverage = Coverage { pending: self.pending.clone(), ..Coverage::default() };

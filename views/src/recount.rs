@@ -16,6 +16,7 @@ mod decimal;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -23,7 +24,7 @@ use serde_json::value::RawValue;
 use decimal::Decimal;
 
 /// One metric of the recount: plain numbers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct PlainMetric {
     pub(crate) sum: i128,
     pub(crate) max: i64,
@@ -31,7 +32,7 @@ pub(crate) struct PlainMetric {
 }
 
 /// One service's minute in the recount.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct PlainRow {
     pub(crate) messages: u64,
     pub(crate) metrics: Vec<PlainMetric>,
@@ -71,19 +72,21 @@ pub(crate) struct Recount {
     services: Option<BTreeSet<String>>,
     from: u32,
     ceiling: u32,
+    step: u32,
     limit: usize,
     rows: BTreeMap<(u32, String), PlainRow>,
 }
 
 impl Recount {
+    /// Counts `minutes`; gives up the latest of them down to a multiple of `step`.
     pub(crate) fn new(
         columns: Vec<PlainColumn>,
         services: Option<BTreeSet<String>>,
-        from: u32,
-        to: u32,
+        minutes: Range<u32>,
+        step: u32,
         limit: usize,
     ) -> Self {
-        Recount { columns, services, from, ceiling: to, limit, rows: BTreeMap::new() }
+        Recount { columns, services, from: minutes.start, ceiling: minutes.end, step, limit, rows: BTreeMap::new() }
     }
 
     /// The first minute that is not completely counted.
@@ -123,7 +126,7 @@ impl Recount {
         }
         self.add(minute, message);
         while self.rows.len() > self.limit {
-            self.give_up_latest_minute();
+            self.give_up_latest_minutes();
         }
         Ok(())
     }
@@ -140,14 +143,14 @@ impl Recount {
         }
     }
 
-    fn give_up_latest_minute(&mut self) {
+    fn give_up_latest_minutes(&mut self) {
         if let Some(((minute, _), _)) = self.rows.last_key_value() {
-            // One minute alone may pass the limit: it must be counted somewhere.
-            if *minute == self.from {
+            // One step alone may pass the limit: it must be counted somewhere.
+            if minute / self.step == self.from / self.step {
                 self.limit = self.rows.len();
                 return;
             }
-            self.ceiling = *minute;
+            self.ceiling = minute / self.step * self.step;
             drop(self.rows.split_off(&(self.ceiling, String::new())));
         }
     }
@@ -375,7 +378,7 @@ mod tests {
 
     #[test]
     fn past_the_limit_the_latest_minutes_are_left_for_another_pass() {
-        let mut recount = Recount::new(columns(), None, 0, u32::MAX, 3);
+        let mut recount = Recount::new(columns(), None, 0..u32::MAX, 1, 3);
         for minute in [5, 1, 9, 3, 7, 1] {
             let line = format!(r#"{{"service":"a","ts":{},"cpu":1,"ram":1,"disk":1}}"#, minute * 60);
             recount.count(line.as_bytes(), 2).unwrap();

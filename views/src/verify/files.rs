@@ -3,12 +3,14 @@
 use bytes::Bytes;
 use schema::Minute;
 
-use super::{Difference, Pass};
+use super::Difference;
+use super::pass::Pass;
 use crate::chain::Link;
 use crate::doubles;
 use crate::error::{Result, ViewError};
 use crate::manifest::{self, Manifest};
 use crate::query::View;
+use crate::view_file;
 
 impl Pass<'_> {
     /// Checks every view file behind the answers: its bytes against what names it, its Doubles.
@@ -24,7 +26,11 @@ impl Pass<'_> {
         }
         for link in plan.chains.iter().flat_map(|chain| &chain.links) {
             if let Link::View(view) = link {
-                self.check_doubles(View::Realtime, &view.name(), view.bytes(self.reader).await?)?;
+                let (name, bytes) = (view.name(), view.bytes(self.reader).await?);
+                if let Some(why) = view_file::differs(&bytes) {
+                    self.file(&name, why);
+                }
+                self.check_doubles(View::Realtime, &name, bytes)?;
             }
         }
         let Some(manifest) = &plan.manifest else { return Ok(()) };
