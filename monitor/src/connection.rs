@@ -6,9 +6,9 @@
 //! ten thousand idle ones cost little.
 //!
 //! What must hold: it reads only with room in the buffer and a grant of the
-//! budget; a client that does not take its answers stalls nobody else; on a
-//! drain everything already received is read, and an acking client is told of
-//! it.
+//! budget; a client that does not take its answers is not read, and holds
+//! little of what all share; on a drain everything already received is read,
+//! and an acking client is told of it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -28,6 +28,15 @@ use crate::stream::{Refusal, Stream};
 /// How long a connection that found no grant waits before it looks again.
 const STARVED: Duration = Duration::from_millis(100);
 
+/// Bytes read of a client not known yet, or whose lines were just rejected:
+/// each may end one, whose report is held until the client takes it. Doubled
+/// after each read that leaves no report.
+const CAREFUL: usize = 4 << 10;
+
+/// A client with this many bytes of reports to take is not read, unless it has
+/// the turn, which others wait for.
+const UNTAKEN: usize = 16 << 10;
+
 /// How long a drain waits for the runtime to notice bytes that are there.
 const RECEIVED: Duration = Duration::from_millis(10);
 
@@ -44,6 +53,8 @@ pub(crate) struct Connection {
     stream: Stream,
     holding: Holding,
     out: Outbox,
+    /// Bytes to ask for in the next read.
+    want: usize,
     /// The last read found no grant.
     starved: bool,
     /// The right to read without one.
@@ -88,7 +99,8 @@ impl Connection {
     pub(crate) fn new(socket: TcpStream, peer: SocketAddr, ingest: Arc<Ingest>) -> Self {
         let holding = ingest.budget.holding();
         let out = Outbox::default();
-        Self { socket, peer, ingest, stream: Stream::new(), holding, out, starved: false, turn: None }
+        let (stream, want) = (Stream::new(), CAREFUL);
+        Self { socket, peer, ingest, stream, holding, out, want, starved: false, turn: None }
     }
 
     /// Serves it to its end, or until everything is to end at once.
@@ -129,6 +141,7 @@ impl Connection {
                 return end;
             }
             let writes = !self.out.is_empty();
+            let reads = self.stream.untaken() < UNTAKEN || self.turn.is_some();
             let Self { socket, ingest, stream, holding, starved, .. } = &mut *self;
             tokio::select! {
                 () = &mut drain => return End::Drain,
@@ -137,7 +150,7 @@ impl Connection {
                     Ok(()) => continue,
                     Err(error) => return End::Lost(error),
                 },
-                turn = may_read(socket, ingest, holding, *starved) => {
+                turn = may_read(socket, ingest, holding, *starved), if reads => {
                     // Once it has the turn it keeps it to its end.
                     self.turn = turn.or(self.turn.take());
                 }
@@ -178,7 +191,7 @@ impl Connection {
         }
         let bytes = match self.turn {
             Some(_) => READ,
-            None => self.holding.grant(READ, self.stream.weight()),
+            None => self.holding.grant(self.want, self.stream.weight()),
         };
         self.starved = bytes == 0;
         if self.starved {
@@ -201,6 +214,7 @@ impl Connection {
         };
         ingest.intakes.give_back(intake);
         self.holding.settle(self.stream.held());
+        self.want = if self.stream.untaken() > 0 { CAREFUL } else { READ.min(self.want * 2) };
         read
     }
 
