@@ -23,6 +23,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::budget::Holding;
 use crate::ingest::Ingest;
 use crate::intake::READ;
+use crate::outbox::Outbox;
 use crate::stream::{Refusal, Stream};
 
 /// How long a connection that found no grant waits before it looks again.
@@ -59,13 +60,6 @@ pub(crate) struct Connection {
     starved: bool,
     /// The right to read without one.
     turn: Option<OwnedSemaphorePermit>,
-}
-
-/// Frames on their way to the client.
-#[derive(Debug, Default)]
-struct Outbox {
-    frames: Vec<u8>,
-    sent: usize,
 }
 
 /// Why a conversation is over.
@@ -270,25 +264,6 @@ impl Connection {
         ServerFrame::Error(reason.to_owned()).encode(&mut self.out.frames);
         let _ = self.out.send(&self.socket);
         tracing::info!(peer = %self.peer, reason, "connection refused");
-    }
-}
-
-impl Outbox {
-    fn is_empty(&self) -> bool {
-        self.frames.is_empty()
-    }
-
-    /// Sends as much as the socket takes; whether that was all.
-    fn send(&mut self, socket: &TcpStream) -> io::Result<bool> {
-        while self.sent < self.frames.len() {
-            match socket.try_write(&self.frames[self.sent..]) {
-                Ok(sent) => self.sent += sent,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(error) => return Err(error),
-            }
-        }
-        *self = Self::default();
-        Ok(true)
     }
 }
 
