@@ -269,40 +269,6 @@ fn wrong_use_says_what_is_wrong_and_what_is_allowed() {
 }
 
 #[test]
-fn configuration_comes_from_flag_environment_file_or_default() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("hourglass.toml");
-    fs::write(&file, "data = \"from-file\"\n[listen]\naddress = \"127.0.0.1:1\"\n[refresh]\nevery = \"7s\"\n").unwrap();
-    let show = ["config", "show", "--config", file.to_str().unwrap(), "--data", "from-flag"];
-    let output = hourglass(show).env("HOURGLASS_REFRESH_EVERY", "8s").output().unwrap();
-    let shown = String::from_utf8(output.stdout).unwrap();
-    let line = |key: &str| shown.lines().find(|line| line.starts_with(key)).unwrap_or_else(|| panic!("{key}: {shown}"));
-    assert!(line("data = \"from-flag\"").ends_with("# --data"));
-    assert!(line("refresh.every = \"8s\"").ends_with("# HOURGLASS_REFRESH_EVERY"));
-    assert!(line("listen.address = \"127.0.0.1:1\"").ends_with("hourglass.toml"));
-    assert!(line("buffer.messages = \"50\"").ends_with("# default"));
-
-    let check = |text: &str| {
-        fs::write(&file, text).unwrap();
-        run(folder.path(), &format!("config check {}", file.display()))
-    };
-    assert!(check("listen.address = \"127.0.0.1:1\"\n").fine().stdout.contains("1 key"));
-    refused(
-        &check("listen.adress = \"127.0.0.1:1\"\n"),
-        &["listen.adress", "127.0.0.1:1", "did you mean listen.address"],
-    );
-    refused(&check("buffer.messages = 0\n"), &["buffer.messages", "\"0\"", "from 1 to"]);
-}
-
-#[test]
-fn the_reference_in_the_docs_is_the_table() {
-    let reference = run(Path::new("."), "config reference").fine().stdout;
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
-    let written = fs::read_to_string(&docs).unwrap_or_default();
-    assert!(written == reference, "out of date: hourglass config reference > docs/configuration.md");
-}
-
-#[test]
 fn help_version_completions_and_manual_are_there() {
     let version = run(Path::new("."), "--version").fine().stdout;
     assert!(version.starts_with("hourglass 0."), "{version}");
@@ -345,26 +311,4 @@ fn a_drained_monitor_has_kept_every_line_it_received() {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         assert!(line["level"].is_string() && line["message"].is_string(), "{line}");
     }
-}
-
-#[test]
-fn status_tells_health_by_its_exit_code() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path();
-    let up = Hourglass::start(data, "up --data DATA --id east");
-    let mut client = AckingClient::connect(up.address, "me").unwrap();
-    assert!(client.send(LINES) && client.await_ack(4));
-    until("the status to be healthy", || run(data, "status --data DATA --check").code == Some(0));
-    let status = run(data, "status --data DATA --format json").fine().stdout;
-    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
-    assert_eq!(status["monitor"]["id"], "east");
-    assert_eq!(status["monitor"]["messages"], 4);
-    assert_eq!(status["problems"].as_array().unwrap().len(), 0);
-    assert!(run(data, "status --data DATA").fine().stdout.contains("east"));
-    up.kill();
-    until("the status to notice the end", || {
-        let status = run(data, "status --data DATA --check");
-        status.code == Some(1) && status.stdout.contains("not running")
-    });
-    assert_eq!(run(data, "status --data DATA").code, Some(0), "only --check judges");
 }

@@ -212,20 +212,22 @@ fn a_cause_is_told_once_and_the_variable_of_the_file_is_known() {
 
 #[test]
 fn a_second_signal_ends_at_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path();
-    let up = Hourglass::start(data, "monitor --data DATA");
-    let mut client = AckingClient::connect(up.address, "me").unwrap();
-    assert!(client.send([LINE]) && client.await_ack(1));
-    // Stopped, so that both signals are there when it goes on: one drains, the other ends it.
-    up.signal(Signal::STOP);
-    up.signal(Signal::INT);
-    up.signal(Signal::TERM);
-    up.signal(Signal::CONT);
-    let (status, log) = up.ended();
-    assert_eq!(status.code(), Some(2), "{log}");
-    assert!(log.contains("a second signal ends at once"), "{log}");
-    assert_eq!(run(data, "cat --data DATA").fine().stdout.lines().count(), 1, "what was acknowledged is there");
+    for command in ["up", "monitor"] {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path();
+        let up = Hourglass::start(data, &format!("{command} --data DATA"));
+        let mut client = AckingClient::connect(up.address, "me").unwrap();
+        assert!(client.send([LINE]) && client.await_ack(1));
+        // Stopped, so that both signals are there when it goes on: one drains, the other ends it.
+        up.signal(Signal::STOP);
+        up.signal(Signal::INT);
+        up.signal(Signal::TERM);
+        up.signal(Signal::CONT);
+        let (status, log) = up.ended();
+        assert_eq!(status.code(), Some(2), "{log}");
+        assert!(log.contains("a second signal ends at once"), "{log}");
+        assert_eq!(run(data, "cat --data DATA").fine().stdout.lines().count(), 1, "what was acknowledged is there");
+    }
 }
 
 #[test]

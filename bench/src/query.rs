@@ -51,7 +51,7 @@ fn last_hour_under_load(workshop: &Workshop, report: &mut Report) -> Result<()> 
     load.args(["client", "load", "--rate", "500000", "--seconds", "120", "--connections", "4", "--service"]).args([
         data::services().as_str(),
         "--connect",
-        &up.address()?,
+        up.address()?,
     ]);
     let mut load = load.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     std::thread::sleep(std::time::Duration::from_secs(10)); // so that refreshes have begun

@@ -90,6 +90,7 @@ impl Place {
             memory: usize::try_from(settings.rebuild_memory.0).unwrap_or(usize::MAX),
             scratch: self.data.clone(),
             threads: 0,
+            check: true,
             progress: Arc::default(),
         }
     }

@@ -69,6 +69,14 @@ pub struct DatedFile {
     pub greatest: Micros,
 }
 
+impl DatedFile {
+    /// A closed file under its name in the store.
+    pub(crate) fn new(file: &FileSummary, name: &DatedName) -> Self {
+        let FileSummary { seq, date, length, crc32c, messages, least, greatest } = *file;
+        Self { key: layout::dated(date, name), seq, date, length, crc32c, messages, least, greatest }
+    }
+}
+
 impl Cut {
     pub(crate) const VERSION: u32 = 1;
 
@@ -77,16 +85,7 @@ impl Cut {
     pub fn of_generation(snapshot: &Snapshot, generation: Generation) -> Option<Self> {
         let log = snapshot.generations.iter().find(|log| log.generation == generation)?;
         let closed = log.closed.as_ref()?;
-        let file = |file: &FileSummary| DatedFile {
-            key: layout::dated(file.date, &DatedName::Log { id: snapshot.id.clone(), seq: file.seq }),
-            seq: file.seq,
-            date: file.date,
-            length: file.length,
-            crc32c: file.crc32c,
-            messages: file.messages,
-            least: file.least,
-            greatest: file.greatest,
-        };
+        let name = |seq| DatedName::Log { id: snapshot.id.clone(), seq };
         Some(Self {
             version: Self::VERSION,
             source: Source::Monitor(snapshot.id.clone()),
@@ -96,7 +95,7 @@ impl Cut {
             position: closed.cut,
             withdrawn: false,
             rejected: closed.rejected,
-            files: closed.files.iter().map(file).collect(),
+            files: closed.files.iter().map(|file| DatedFile::new(file, &name(file.seq))).collect(),
         })
     }
 

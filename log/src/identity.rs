@@ -11,8 +11,6 @@
 //! one ever writes to a store. A claim that holds our incarnation is ours,
 //! whichever of our attempts made it.
 
-use std::path::Path;
-
 use schema::{Incarnation, Micros, MonitorId};
 use serde::{Deserialize, Serialize};
 use storage::layout::{self, DataFolder};
@@ -66,7 +64,8 @@ impl Identity {
             return Err(LogError::OtherMonitor { path, found: ours.id.to_string(), expected: id.to_string() });
         }
         if !ours.has_started(disk, folder)? {
-            publish_replacing(disk, &path, &seal(&path, &ours)?)?;
+            let bytes = sealed::seal(&ours).map_err(|error| LogError::corrupt(&path, error.to_string()))?;
+            publish_replacing(disk, &path, &bytes)?;
         }
         Ok(ours)
     }
@@ -92,14 +91,15 @@ pub async fn claim(store: &dyn Store, identity: &Identity, now: Micros) -> Resul
     let key = layout::claim(&identity.id, identity.k);
     let Identity { id, incarnation, k } = identity.clone();
     let ours = Claim { id, incarnation, k, time: now };
-    let bytes = seal(Path::new(key.as_str()), &ours)?;
+    let unreadable = |source| LogError::Document { key: key.to_string(), source };
+    let bytes = sealed::seal(&ours).map_err(unreadable)?;
     match store.create(&key, bytes.into()).await {
         Ok(Created::Created) => return Ok(()),
         Ok(Created::Exists) | Err(StoreError::Unknown { .. }) => {}
         Err(error) => return Err(error.into()),
     }
     let bytes = store.read(&key).await?;
-    let found: Claim = sealed::open(&bytes).map_err(|source| LogError::Document { key: key.to_string(), source })?;
+    let found: Claim = sealed::open(&bytes).map_err(unreadable)?;
     if found.incarnation == identity.incarnation {
         return Ok(());
     }
@@ -117,8 +117,4 @@ struct Claim {
     incarnation: Incarnation,
     k: u64,
     time: Micros,
-}
-
-fn seal<T: Serialize>(path: &Path, body: &T) -> Result<Vec<u8>, LogError> {
-    sealed::seal(body).map_err(|error| LogError::corrupt(path, error.to_string()))
 }

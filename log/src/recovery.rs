@@ -9,9 +9,9 @@
 //! - the last record and its log bytes are written again in place before
 //!   anybody is answered: only they can be unsynced, and the page cache may
 //!   show what the disk does not have;
-//! - interrupted anywhere, it does the same again. (Where a failed sync tore a record and then the power goes while it
-//!   is written again, two tears within one sector can look like corruption: that record, never acknowledged, is
-//!   refused rather than dropped.)
+//! - interrupted anywhere, it does the same again. (Where a failed sync tore a record and then the power goes, or a
+//!   second sync fails, while it is written again, two tears within one sector can look like corruption: that record,
+//!   never acknowledged, is refused rather than dropped.)
 
 use std::path::{Path, PathBuf};
 

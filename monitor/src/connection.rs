@@ -6,9 +6,9 @@
 //! ten thousand idle ones cost little.
 //!
 //! What must hold: it reads only with room in the buffer and a grant of the
-//! budget; a client that does not take its answers stalls nobody else; on a
-//! drain everything already received is read, and an acking client is told of
-//! it.
+//! budget; a client that does not take its answers is not read, and holds
+//! little of what all share; on a drain everything already received is read,
+//! and an acking client is told of it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -23,10 +23,20 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::budget::Holding;
 use crate::ingest::Ingest;
 use crate::intake::READ;
+use crate::outbox::Outbox;
 use crate::stream::{Refusal, Stream};
 
 /// How long a connection that found no grant waits before it looks again.
 const STARVED: Duration = Duration::from_millis(100);
+
+/// Bytes read of a client not known yet, or whose lines were just rejected:
+/// each may end one, whose report is held until the client takes it. Doubled
+/// after each read that leaves no report.
+const CAREFUL: usize = 4 << 10;
+
+/// A client with this many bytes of reports to take is not read, unless it has
+/// the turn, which others wait for.
+const UNTAKEN: usize = 16 << 10;
 
 /// How long a drain waits for the runtime to notice bytes that are there.
 const RECEIVED: Duration = Duration::from_millis(10);
@@ -44,17 +54,12 @@ pub(crate) struct Connection {
     stream: Stream,
     holding: Holding,
     out: Outbox,
+    /// Bytes to ask for in the next read.
+    want: usize,
     /// The last read found no grant.
     starved: bool,
     /// The right to read without one.
     turn: Option<OwnedSemaphorePermit>,
-}
-
-/// Frames on their way to the client.
-#[derive(Debug, Default)]
-struct Outbox {
-    frames: Vec<u8>,
-    sent: usize,
 }
 
 /// Why a conversation is over.
@@ -88,7 +93,8 @@ impl Connection {
     pub(crate) fn new(socket: TcpStream, peer: SocketAddr, ingest: Arc<Ingest>) -> Self {
         let holding = ingest.budget.holding();
         let out = Outbox::default();
-        Self { socket, peer, ingest, stream: Stream::new(), holding, out, starved: false, turn: None }
+        let (stream, want) = (Stream::new(), CAREFUL);
+        Self { socket, peer, ingest, stream, holding, out, want, starved: false, turn: None }
     }
 
     /// Serves it to its end, or until everything is to end at once.
@@ -129,6 +135,7 @@ impl Connection {
                 return end;
             }
             let writes = !self.out.is_empty();
+            let reads = self.stream.untaken() < UNTAKEN || self.turn.is_some();
             let Self { socket, ingest, stream, holding, starved, .. } = &mut *self;
             tokio::select! {
                 () = &mut drain => return End::Drain,
@@ -137,7 +144,7 @@ impl Connection {
                     Ok(()) => continue,
                     Err(error) => return End::Lost(error),
                 },
-                turn = may_read(socket, ingest, holding, *starved) => {
+                turn = may_read(socket, ingest, holding, *starved), if reads => {
                     // Once it has the turn it keeps it to its end.
                     self.turn = turn.or(self.turn.take());
                 }
@@ -178,7 +185,7 @@ impl Connection {
         }
         let bytes = match self.turn {
             Some(_) => READ,
-            None => self.holding.grant(READ, self.stream.weight()),
+            None => self.holding.grant(self.want, self.stream.weight()),
         };
         self.starved = bytes == 0;
         if self.starved {
@@ -201,6 +208,7 @@ impl Connection {
         };
         ingest.intakes.give_back(intake);
         self.holding.settle(self.stream.held());
+        self.want = if self.stream.untaken() > 0 { CAREFUL } else { READ.min(self.want * 2) };
         read
     }
 
@@ -256,25 +264,6 @@ impl Connection {
         ServerFrame::Error(reason.to_owned()).encode(&mut self.out.frames);
         let _ = self.out.send(&self.socket);
         tracing::info!(peer = %self.peer, reason, "connection refused");
-    }
-}
-
-impl Outbox {
-    fn is_empty(&self) -> bool {
-        self.frames.is_empty()
-    }
-
-    /// Sends as much as the socket takes; whether that was all.
-    fn send(&mut self, socket: &TcpStream) -> io::Result<bool> {
-        while self.sent < self.frames.len() {
-            match socket.try_write(&self.frames[self.sent..]) {
-                Ok(sent) => self.sent += sent,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(error) => return Err(error),
-            }
-        }
-        *self = Self::default();
-        Ok(true)
     }
 }
 

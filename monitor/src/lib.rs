@@ -29,6 +29,7 @@ mod intake;
 mod listener;
 mod monitor;
 mod options;
+mod outbox;
 mod quarantine;
 mod recovered;
 mod retire;

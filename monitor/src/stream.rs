@@ -82,17 +82,23 @@ impl Stream {
             Held::Partial(partial) => partial.len(),
             Held::TooLong(head) => head.len(),
         };
+        line + self.untaken()
+    }
+
+    /// Bytes kept for reports that the client has not taken.
+    pub(crate) fn untaken(&self) -> usize {
         match &self.phase {
-            Phase::Acking(answers) => line + answers.held(),
-            _ => line,
+            Phase::Acking(answers) => answers.held(),
+            Phase::Plain | Phase::Opening => 0,
         }
     }
 
     /// By how much each byte read can make [`held`](Self::held) grow.
     pub(crate) fn weight(&self) -> usize {
         match self.phase {
-            Phase::Acking(_) => 1 + REPORT_BYTES,
-            Phase::Plain | Phase::Opening => 1,
+            // Behind a hello there may be lines already.
+            Phase::Acking(_) | Phase::Opening => 1 + REPORT_BYTES,
+            Phase::Plain => 1,
         }
     }
 

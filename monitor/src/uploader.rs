@@ -10,16 +10,16 @@
 //! Where the store can, a closed file is hard-linked into it, and an open one
 //! left alone; elsewhere files are appended to as they grow.
 //!
-//! Before anything is written the store is looked through once. One that holds
-//! more than we committed has been written by someone else's hands, or our disk
-//! has lost what it had promised: then nothing is uploaded and nothing taken in.
+//! Before anything is written the store is looked through once ([`check`]).
+
+mod check;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use log::{Cut, DatedFile, JournalMark, LogError, LogPiece, Snapshot};
-use schema::{Date, Generation, Incarnation, MonitorId, Position, Source};
+use log::{Cut, JournalMark, LogError, LogPiece, Snapshot};
+use schema::{Date, Generation, Incarnation, MonitorId, Position};
 use storage::layout::{self, DataFolder, DatedName};
 use storage::{Created, Disk, Key, Linked, Mode, Store, StoreError};
 
@@ -169,51 +169,6 @@ impl Uploader {
         }
     }
 
-    /// Makes sure that the store holds no more than was committed, and sees
-    /// which cuts it has.
-    async fn check(&mut self) -> Result<(), UploadError> {
-        let committed = self.committed();
-        let end = self.mark.map_or(Position::default(), |mark| mark.position);
-        for listed in self.sides.store.list(&layout::master()).await? {
-            let Some((_, DatedName::Log { id, seq })) = layout::parse_dated(&listed.key) else { continue };
-            let known = committed.iter().find(|(known, _)| *known == seq);
-            let limit = match known {
-                Some((_, length)) => *length,
-                // Not here any more: uploaded and retired long ago.
-                None if seq < end.seq => u64::MAX,
-                None => 0,
-            };
-            if id == self.sides.id && listed.len > limit {
-                let (found, committed) = (format!("{} bytes", listed.len), format!("{limit}"));
-                return Err(UploadError::Ahead { key: listed.key, found, committed });
-            }
-        }
-        let published = self.newest_cut().await?;
-        let open = self.mark.map_or(Generation::default(), |mark| mark.generation);
-        if let Some(cut) = published.filter(|cut| *cut >= open) {
-            let key = layout::cut(&Source::Monitor(self.sides.id.clone()), cut);
-            let (found, committed) = ("a cut".to_owned(), format!("generations below {open} only"));
-            return Err(UploadError::Ahead { key, found, committed });
-        }
-        self.uploaded.cut = published;
-        while let Some(cut) = self.closed.front().filter(|cut| Some(cut.generation) <= published) {
-            self.uploaded.position = cut.position;
-            self.closed.pop_front();
-        }
-        Ok(())
-    }
-
-    /// The length of every local file, as far as it is committed.
-    fn committed(&self) -> Vec<(u64, u64)> {
-        let closed = self.closed.iter().flat_map(|cut| &cut.files).map(|file| (file.seq, file.length));
-        closed.chain(self.open.iter().map(|file| (file.seq, file.length))).collect()
-    }
-
-    async fn newest_cut(&self) -> Result<Option<Generation>, StoreError> {
-        let cuts = self.sides.store.list(&layout::cuts_of(&Source::Monitor(self.sides.id.clone()))).await?;
-        Ok(cuts.iter().filter_map(|listed| layout::parse_cut(listed.key.name())).max())
-    }
-
     /// Brings a file that will not change any more into the store, whole.
     async fn upload_closed(&mut self, seq: u64, date: Date, length: u64) -> Result<(), UploadError> {
         let end = Position::new(seq, length);
@@ -276,20 +231,12 @@ impl Uploader {
     async fn publish(&mut self, cut: &Cut) -> Result<(), UploadError> {
         let key = cut.key();
         let bytes = Bytes::from(cut.seal()?);
-        if self.sides.store.create(&key, bytes.clone()).await? == Created::Exists
-            && self.sides.store.read(&key).await? != bytes
-        {
-            let (found, committed) = ("another content".to_owned(), files(&cut.files));
-            return Err(UploadError::Ahead { key, found, committed });
+        if self.sides.store.create(&key, bytes).await? == Created::Exists {
+            self.compare_cut(cut).await?;
         }
         self.uploaded.cut = Some(cut.generation);
         self.uploaded.position = self.uploaded.position.max(cut.position);
         tracing::info!(generation = %cut.generation, messages = cut.messages(), "cut published");
         Ok(())
     }
-}
-
-fn files(files: &[DatedFile]) -> String {
-    let bytes: u64 = files.iter().map(|file| file.length).sum();
-    format!("{} files of {bytes} bytes", files.len())
 }

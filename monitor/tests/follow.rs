@@ -196,6 +196,72 @@ async fn a_store_that_holds_more_than_was_committed_stops_the_intake() {
     running.stop().await.unwrap();
 }
 
+/// Two generations, of which the second is open, in the store as far as they go there.
+async fn two_generations(bed: &Bed) {
+    let running = bed.start().await;
+    let mut client = running.client().await;
+    client.hello("c").await;
+    client.send(lines("a", 0..100)).await;
+    client.acked(100).await;
+    running.monitor.rotate(Micros::new(support::NOW).unwrap()).await.unwrap();
+    client.send(lines("a", 100..200)).await;
+    client.acked(200).await;
+    running.stop().await.unwrap();
+}
+
+/// Flips a byte in the middle of what the store has there.
+async fn damage(bed: &Bed, key: &Key) {
+    let mut bytes = bed.store.read(key).await.unwrap().to_vec();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    bed.store.replace(key, bytes.into()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_holds_something_else_of_ours_stops_the_intake_by_name() {
+    for whole in [true, false] {
+        let mut bed = Bed::local();
+        unreliable(&mut bed, 0);
+        two_generations(&bed).await;
+        let mut listed = bed.store.list(&layout::master()).await.unwrap();
+        listed.sort_by(|one, other| one.key.cmp(&other.key));
+        // The closed generation's cut never got there: its file is no more than a file yet.
+        bed.store.delete(&layout::cut(&source(), Generation::new(1))).await.unwrap();
+        let key = if whole { &listed.first().unwrap().key } else { &listed.last().unwrap().key };
+        assert_eq!(listed.len(), 2);
+        damage(&bed, key).await;
+
+        let running = bed.start().await;
+        let name = key.name();
+        let told = |reason: &str| reason.contains(name) && reason.contains("CRC-32C");
+        until("the status to say why", || {
+            bed.status().is_some_and(|status| {
+                status.state == Activity::Blocked && status.reason.is_some_and(|reason| told(&reason))
+            })
+        })
+        .await;
+        let cuts = bed.store.list(&layout::cuts_of(&source())).await.unwrap();
+        assert!(cuts.is_empty(), "nothing is published on top of it");
+        running.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_of_ours_that_is_not_ours_stops_the_intake_by_name() {
+    let bed = Bed::local();
+    two_generations(&bed).await;
+    let key = layout::cut(&source(), Generation::new(1));
+    damage(&bed, &key).await;
+    let running = bed.start().await;
+    until("the status to say why", || {
+        bed.status().is_some_and(|status| {
+            status.state == Activity::Blocked && status.reason.is_some_and(|reason| reason.contains(key.as_str()))
+        })
+    })
+    .await;
+    running.stop().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn many_rows_rotate_by_themselves_and_a_restart_counts_on() {
     let mut bed = Bed::local();

@@ -47,6 +47,8 @@ async fn a_client_that_never_reads_its_answers_stalls_only_itself() {
     // Every line is reported, so its answers outgrow what it sends.
     let flood = tokio::spawn(async move {
         let bad = "x\n".repeat(1 << 19);
+        // All of it, so that aborting closes the connection.
+        let deaf = &mut deaf;
         while deaf.writer.write_all(bad.as_bytes()).await.is_ok() {}
     });
     running.rejected(1 << 16).await;
@@ -59,6 +61,39 @@ async fn a_client_that_never_reads_its_answers_stalls_only_itself() {
     let held = bed.status().map_or(0, |status| status.held_bytes);
     assert!(held <= 1 << 20);
     flood.abort();
+    // A drain would wait for who is there and takes no answers.
+    until("only the ordinary one to be left", || bed.status().is_some_and(|status| status.connections == 1)).await;
+    running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_never_read_their_answers_leave_the_others_room_to_read() {
+    let bed = Bed::local();
+    let running = bed.start().await;
+    let mut floods = Vec::new();
+    for nth in 0..20 {
+        let mut deaf = running.client().await;
+        deaf.say_hello(&format!("deaf-{nth}")).await;
+        let bad = "x\n".repeat(1 << 19);
+        floods.push(tokio::spawn(async move {
+            // All of it, so that aborting closes the connection.
+            let deaf = &mut deaf;
+            while deaf.writer.write_all(bad.as_bytes()).await.is_ok() {}
+        }));
+    }
+    running.rejected(20 << 14).await;
+    let mut client = running.client().await;
+    client.hello("c").await;
+    client.send(lines("a", 0..1000)).await;
+    client.acked(1000).await;
+    // Each holds the reports of one careful read, of 4 KiB, and those before that made it no more careful.
+    let far = |status: &hourglass_monitor::Status| status.rejected.total() >= 20 << 14;
+    until("a status from when they were far behind", || bed.status().is_some_and(|status| far(&status))).await;
+    let held = bed.status().unwrap().held_bytes;
+    assert!(held < 20 * (200 << 10), "{held} of {} held", bed.options.listen_bytes);
+    floods.iter().for_each(tokio::task::JoinHandle::abort);
+    // A drain would wait for who is there and takes no answers.
+    until("only the ordinary one to be left", || bed.status().is_some_and(|status| status.connections == 1)).await;
     running.stop().await.unwrap();
 }
 

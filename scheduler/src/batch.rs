@@ -23,8 +23,10 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Builds with `options`; what is superseded goes `grace` microseconds later.
+    /// Builds with `options`; what is superseded goes `grace` microseconds later. A tick without news reads no view
+    /// file: the check is for who asks for a rebuild.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, options: BuildOptions, grace: i64) -> Self {
+        let options = BuildOptions { check: false, ..options };
         Self { store, clock, options, retirer: Retirer::new(grace) }
     }
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use log::Cut;
 use schema::{Generation, Micros, MonitorId, Source};
 use storage::{Store, layout};
+use views::Manifest;
 
 use crate::error::SchedulerError;
 
@@ -25,10 +26,12 @@ impl Expected {
     /// # Errors
     /// The store's, and a cut that is not intact.
     pub async fn at(store: &dyn Store, tick: Micros, before: Micros) -> Result<Self, SchedulerError> {
+        // Only a shortcut: without a manifest that can be read the cuts are listed.
+        let manifest = Manifest::newest(store).await.ok().flatten();
         let mut newest = BTreeMap::new();
         for folder in store.list_folders(&layout::cuts()).await? {
             let Some(Source::Monitor(monitor)) = layout::source_of_folder(&folder) else { continue };
-            let Some(generation) = newest_cut(store, &monitor).await? else { continue };
+            let Some(generation) = newest_cut(store, &monitor, manifest.as_deref()).await? else { continue };
             let cut = read(store, &monitor, generation).await?;
             if (before..tick).contains(&cut) {
                 newest.insert(monitor, generation);
@@ -67,9 +70,21 @@ impl Expected {
     }
 }
 
-async fn newest_cut(store: &dyn Store, monitor: &MonitorId) -> Result<Option<Generation>, SchedulerError> {
-    let cuts = store.list(&layout::cuts_of(&Source::Monitor(monitor.clone()))).await?;
-    Ok(cuts.iter().filter_map(|cut| layout::parse_cut(cut.key.name())).max())
+/// The newest cut, looked for from the one that the newest manifest covers.
+async fn newest_cut(
+    store: &dyn Store,
+    monitor: &MonitorId,
+    manifest: Option<&Manifest>,
+) -> Result<Option<Generation>, SchedulerError> {
+    let Some(covered) = manifest.and_then(|manifest| manifest.monitor(monitor)) else {
+        let cuts = store.list(&layout::cuts_of(&Source::Monitor(monitor.clone()))).await?;
+        return Ok(cuts.iter().filter_map(|cut| layout::parse_cut(cut.key.name())).max());
+    };
+    let mut newest = covered.generation;
+    while store.length(&key(monitor, next(newest))).await?.is_some() {
+        newest = next(newest);
+    }
+    Ok(Some(newest))
 }
 
 /// The tick of a cut.

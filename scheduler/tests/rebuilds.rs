@@ -177,3 +177,29 @@ async fn the_token_ends_a_wait_without_a_build() {
     running.await.unwrap();
     assert_eq!(world.events(), ["waiting for east"]);
 }
+
+#[tokio::test]
+async fn whom_to_wait_for_is_looked_up_from_what_the_batch_covers() {
+    let world = World::new();
+    for generation in 1..=3 {
+        world.cut("east", generation, "2026-11-21T05:00:00Z").await;
+    }
+    let options = views::BuildOptions {
+        metrics: schema::Metrics::default(),
+        full: false,
+        memory: 1 << 20,
+        scratch: std::env::temp_dir(),
+        threads: 1,
+        check: false,
+        progress: Arc::default(),
+    };
+    let built = views::rebuild(Arc::clone(&world.store), world.clock.clone(), options).await.unwrap();
+    assert_eq!(built.manifest.unwrap().monitors[0].generation.get(), 3);
+    let expected = async || Expected::at(&*world.store, time(NINE), time(EIGHT)).await.unwrap();
+    assert!(expected().await.is_empty(), "its last cut is older than the tick before");
+    world.cut("east", 4, EIGHT).await;
+    world.cut("west", 1, EIGHT).await;
+    assert_eq!(expected().await.monitors().map(ToString::to_string).collect::<Vec<_>>(), ["east", "west"]);
+    world.cut("east", 5, NINE).await;
+    assert_eq!(expected().await.monitors().map(ToString::to_string).collect::<Vec<_>>(), ["west"]);
+}

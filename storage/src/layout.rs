@@ -25,6 +25,7 @@
 //! views/batch/service=<s>/month=YYYY-MM/<base:010>-<attempt:8 hex>.parquet
 //! views/realtime/<id>/<incarnation>/<g:010>-<from>-<to>.parquet
 //! views/manifest/<n:010>.json
+//! views/manifest-pages/<base:010>-<attempt:8 hex>.json
 //! views/manifest-hint
 //! ```
 //! `<s>` is [`ServiceName::path_part`](schema::ServiceName::path_part); a
@@ -43,6 +44,7 @@ pub use data_folder::{DataFolder, Role, parse_journal, parse_queue};
 pub use names::{BatchName, DatedName, RealtimeName};
 pub use store_keys::{
     batch, batch_day, batch_month, batch_of_service, claim, claims, cut, cuts, cuts_of, dated, manifest, manifest_hint,
-    manifests, master, master_day, monitors, parse_batch, parse_claim, parse_cut, parse_dated, parse_manifest,
-    realtime_of_incarnation, realtime_of_monitor, realtime_view, source_of_folder, store,
+    manifest_page, manifest_pages, manifests, master, master_day, monitors, parse_batch, parse_claim, parse_cut,
+    parse_dated, parse_manifest, parse_manifest_page, realtime_of_incarnation, realtime_of_monitor, realtime_view,
+    source_of_folder, store,
 };

@@ -91,6 +91,13 @@ impl Hourglass {
         self.log.lock().unwrap().clone()
     }
 
+    /// The most memory it has had resident so far (VmHWM), in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+    }
+
     /// SIGKILL: no chance to do anything.
     pub fn kill(mut self) {
         self.child.kill().unwrap();

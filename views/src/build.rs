@@ -26,7 +26,7 @@ use tokio::runtime::Handle;
 use crate::changes::Changes;
 use crate::error::{Result, ViewError};
 use crate::input::{Expected, Input, Place};
-use crate::manifest::{self, Manifest, ServiceViews};
+use crate::manifest::{self, Manifest, Page};
 use crate::map::Map;
 use crate::period::Period;
 use crate::progress::Progress;
@@ -47,6 +47,8 @@ pub struct BuildOptions {
     pub scratch: PathBuf,
     /// Threads that parse; 0 is one a core.
     pub threads: usize,
+    /// With nothing new, read every view file named, and count again what is damaged.
+    pub check: bool,
     /// Raised while the build goes on.
     pub progress: Arc<Progress>,
 }
@@ -69,8 +71,8 @@ pub struct Built {
 }
 
 /// Builds the batch view at the published cuts and publishes it; does nothing
-/// if the newest manifest covers them already, its files are sound and `full` is
-/// not asked.
+/// if the newest manifest covers them already, its files are sound (`check`) and
+/// `full` is not asked.
 ///
 /// # Errors
 /// `DatedFile` and `Cut` naming the file that is refused, `Overtaken` if another
@@ -93,20 +95,21 @@ pub async fn rebuild(store: Arc<dyn Store>, clock: Arc<dyn Clock>, options: Buil
         Some(from) => partitions::lost(&*store, from).await?,
         None => Vec::new(),
     };
-    let mut checked = false;
+    let mut check = options.check;
     loop {
         let changes = Changes::since(&*store, from.as_deref(), &damaged).await?;
         if let Some(previous) = &previous {
             changes.reach(previous)?;
         }
-        if let Some(from) = from.as_ref().filter(|_| !changes.any && !checked) {
-            damaged.extend(partitions::damaged(&*store, from, &options.metrics).await?);
-            checked = true;
+        if let Some(from) = from.as_ref().filter(|_| check && !changes.news) {
+            damaged.extend(partitions::damaged(&*store, from).await?);
+            check = false;
             if !damaged.is_empty() {
                 continue;
             }
         }
-        if changes.monitors.is_empty() && changes.imports.is_empty() || from.is_some() && !changes.any {
+        let nothing_to_do = from.is_some() && !changes.news && damaged.is_empty();
+        if changes.monitors.is_empty() && changes.imports.is_empty() || nothing_to_do {
             return Ok(Built {
                 manifest: previous.clone(),
                 previous,
@@ -123,15 +126,15 @@ pub async fn rebuild(store: Arc<dyn Store>, clock: Arc<dyn Clock>, options: Buil
                 tracing::warn!(?more, "view files are damaged, counting their periods again");
                 damaged.extend(more);
             }
-            Reduced::Done { services, written } => {
-                let manifest = describe(number, &changes, services, &*clock);
+            Reduced::Done { pages, written, views } => {
+                let manifest = describe(number, &changes, pages, &*clock);
                 publish(&*store, &manifest, &written).await?;
                 return Ok(Built {
                     manifest: Some(Arc::new(manifest)),
                     previous,
                     published: true,
                     files: changes.fresh.len() + changes.sources.len(),
-                    written: written.len(),
+                    written: views,
                     again: changes.again,
                 });
             }
@@ -203,7 +206,7 @@ fn inputs(files: &[DatedFile]) -> Vec<Input> {
     files.iter().map(input).collect()
 }
 
-fn describe(base: u64, changes: &Changes, services: Vec<ServiceViews>, clock: &dyn Clock) -> Manifest {
+fn describe(base: u64, changes: &Changes, pages: Vec<Page>, clock: &dyn Clock) -> Manifest {
     Manifest {
         version: Manifest::VERSION,
         number: base + 1,
@@ -213,8 +216,8 @@ fn describe(base: u64, changes: &Changes, services: Vec<ServiceViews>, clock: &d
         latest_tick: changes.latest_tick,
         monitors: changes.monitors.values().cloned().collect(),
         imports: changes.imports.values().cloned().collect(),
-        content: Manifest::hash_content(&services),
-        services,
+        content: Manifest::hash_content(&pages),
+        pages,
     }
 }
 

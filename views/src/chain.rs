@@ -146,10 +146,12 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// Whether the log on this machine goes on where the chain ends.
+    /// Whether the log on this machine goes on where the chain ends. One that begins anew, in another life of the
+    /// monitor, does so with the next generation: what an earlier life wrote below that is not in it.
     fn joins(&self, own: &Own) -> bool {
         let Some(first) = own.log.generations.first() else { return false };
-        let begins = first.first.commit == 0;
+        let next = self.at.map_or(cuts::FIRST, |(generation, _)| generation.next());
+        let begins = first.first.commit == 0 && first.generation == next;
         match (self.at, self.incarnation) {
             (None, _) => begins,
             (Some(_), Some(incarnation)) if incarnation != own.log.incarnation => begins,

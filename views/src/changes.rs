@@ -24,8 +24,8 @@ use crate::selection::Selection;
 /// The work of one build.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
-    /// Whether anything is new at all, be it an empty cut.
-    pub(crate) any: bool,
+    /// Whether there is a new cut at all, be it an empty one.
+    pub(crate) news: bool,
     /// The latest tick covered afterwards.
     pub(crate) latest_tick: Micros,
     pub(crate) monitors: BTreeMap<MonitorId, CoveredMonitor>,
@@ -44,7 +44,7 @@ impl Changes {
     /// # Errors
     /// The store's, and `Cut` naming one that is refused.
     pub(crate) async fn since(store: &dyn Store, previous: Option<&Manifest>, damaged: &[Period]) -> Result<Self> {
-        let mut changes = Changes { any: !damaged.is_empty(), ..Changes::default() };
+        let mut changes = Changes::default();
         if let Some(previous) = previous {
             changes.latest_tick = previous.latest_tick;
             changes.monitors =
@@ -96,8 +96,6 @@ impl Changes {
     async fn follow_monitor(&mut self, store: &dyn Store, monitor: &MonitorId, source: &Source) -> Result<()> {
         let covered = self.monitors.get(monitor).map(|covered| covered.generation);
         let cuts = cuts::after(store, source, covered).await?;
-        let last = cuts.last().map(|cut| cut.generation).or(covered);
-        cuts::none_above(store, source, last.map_or(cuts::first(source), Generation::next)).await?;
         for cut in cuts {
             let incarnation = cut.incarnation.ok_or_else(|| ViewError::cut(cut.key(), "it has no incarnation"))?;
             let before = self.monitors.remove(monitor);
@@ -144,7 +142,7 @@ impl Changes {
     }
 
     fn saw(&mut self, tick: Micros) {
-        self.any = true;
+        self.news = true;
         self.latest_tick = self.latest_tick.max(tick);
     }
 

@@ -5,14 +5,18 @@
 //! the generations of a source follow one another without a gap from its first,
 //! so looking for the next one finds all there is, at a cost that does not grow
 //! with history; where one is missing although later ones are there, it is
-//! named, and nothing is built on less. A cut that is not what its name says is
-//! refused.
+//! named, and nothing is built or answered on less. A cut that is not what its
+//! name says is refused.
 
 use log::Cut;
 use schema::{Generation, Source};
 use storage::{Store, StoreError, layout};
 
 use crate::error::{Result, ViewError};
+
+/// How many generations above a missing cut are looked for, so that this does
+/// not grow with history; who reads from the first cut on looks for all.
+const AHEAD: u64 = 4;
 
 /// Every source that ever published a cut, by name.
 pub(crate) async fn sources(store: &dyn Store) -> Result<Vec<Source>> {
@@ -25,7 +29,8 @@ pub(crate) async fn sources(store: &dyn Store) -> Result<Vec<Source>> {
     Ok(sources)
 }
 
-/// The cuts of `source` after `covered`, oldest first; all of them without `covered`.
+/// The cuts of `source` after `covered`, oldest first; all of them without
+/// `covered`. They are published in order: none is there above a missing one.
 ///
 /// # Errors
 /// `Cut` naming one that is missing below another, and the store's.
@@ -36,24 +41,34 @@ pub(crate) async fn after(store: &dyn Store, source: &Source, covered: Option<Ge
         cuts.push(cut);
         next = next.next();
     }
-    if covered.is_none() {
-        none_above(store, source, next).await?;
-    }
-    Ok(cuts)
-}
-
-/// Checks that no cut is there above `missing`, which was not: they are published in order.
-pub(crate) async fn none_above(store: &dyn Store, source: &Source, missing: Generation) -> Result<()> {
-    let listed = store.list(&layout::cuts_of(source)).await?;
-    let later = listed.iter().filter_map(|file| layout::parse_cut(file.key.name())).find(|&cut| cut > missing);
+    let later = match covered {
+        None => listed_above(store, source, next).await?,
+        Some(_) => ahead(store, source, next).await?,
+    };
     match later {
         // It may have been published since.
-        Some(later) if read(store, source, missing).await?.is_none() => {
+        Some(later) if read(store, source, next).await?.is_none() => {
             let why = format!("it is not in the store, but that of generation {later} is");
-            Err(ViewError::cut(layout::cut(source, missing), why))
+            Err(ViewError::cut(layout::cut(source, next), why))
         }
-        _ => Ok(()),
+        _ => Ok(cuts),
     }
+}
+
+async fn listed_above(store: &dyn Store, source: &Source, missing: Generation) -> Result<Option<Generation>> {
+    let listed = store.list(&layout::cuts_of(source)).await?;
+    Ok(listed.iter().filter_map(|file| layout::parse_cut(file.key.name())).find(|&cut| cut > missing))
+}
+
+async fn ahead(store: &dyn Store, source: &Source, missing: Generation) -> Result<Option<Generation>> {
+    let mut later = missing;
+    for _ in 0..AHEAD {
+        later = later.next();
+        if store.length(&layout::cut(source, later)).await?.is_some() {
+            return Ok(Some(later));
+        }
+    }
+    Ok(None)
 }
 
 /// The cuts of `source` up to `last`, oldest first.
@@ -88,10 +103,13 @@ pub(crate) async fn read(store: &dyn Store, source: &Source, generation: Generat
     Ok(Some(Cut::open(&key, &bytes)?))
 }
 
+/// The generation that a monitor begins with.
+pub(crate) const FIRST: Generation = Generation::new(1);
+
 /// The generation that a source begins with.
 pub(crate) fn first(source: &Source) -> Generation {
-    Generation::new(match source {
-        Source::Monitor(_) => 1,
-        Source::Import(_) => 0,
-    })
+    match source {
+        Source::Monitor(_) => FIRST,
+        Source::Import(_) => Generation::new(0),
+    }
 }

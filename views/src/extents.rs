@@ -9,6 +9,7 @@
 //! to the last position covered, or it is an error that names the gap.
 
 use std::cmp::Ordering;
+use std::fmt;
 use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::Path;
@@ -19,7 +20,7 @@ use log::{DatedFile, Snapshot};
 use memchr::{memchr_iter, memrchr};
 use schema::{Micros, MonitorId, Position, Source};
 use storage::layout::{self, DatedName};
-use storage::{DiskFile, Key, Mode};
+use storage::{DiskFile, Key, Mode, StoreError};
 
 use crate::coverage::{Coverage, ImportCoverage, MonitorCoverage};
 use crate::cuts;
@@ -47,6 +48,17 @@ impl Extent {
     pub(crate) fn may_hold(&self, minutes: Range<u32>) -> bool {
         let minute = |time: Micros| time.minute().get();
         self.times.is_none_or(|(least, greatest)| minute(least) < minutes.end && minutes.start <= minute(greatest))
+    }
+}
+
+impl fmt::Display for Extent {
+    /// `1200 messages of east from 2026-… to 2026-…`, as far as that is known.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.input.expected {
+            Some(Expected { messages, .. }) => write!(f, "{messages} messages of {}", self.source)?,
+            None => write!(f, "messages of {} in {} bytes", self.source, self.bytes())?,
+        }
+        self.times.map_or(Ok(()), |(least, greatest)| write!(f, " from {least} to {greatest}"))
     }
 }
 
@@ -221,6 +233,10 @@ impl<'a> Lines<'a> {
             return Ok(None);
         }
         let mut bytes = self.read(self.at..end).await?;
+        if bytes.is_empty() {
+            let why = format!("it is {} bytes long, {} are expected", self.at, self.input.range.end);
+            return Err(ViewError::dated_file(&self.input.place, why));
+        }
         let Some(newline) = memrchr(b'\n', &bytes) else {
             let why = format!("no line ends between bytes {} and {end}", self.at);
             return Err(ViewError::dated_file(&self.input.place, why));
@@ -232,22 +248,26 @@ impl<'a> Lines<'a> {
         Ok(Some(bytes))
     }
 
-    /// Whether what was read, all of it, is what the cut says.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        match self.input.expected {
-            Some(expected) if expected.crc32c != self.crc32c => {
-                Err(format!("its CRC-32C is {:08x}, its cut or journal says {:08x}", self.crc32c, expected.crc32c))
-            }
-            Some(expected) if expected.messages != self.messages => {
-                Err(format!("it has {} lines, its cut or journal says {}", self.messages, expected.messages))
-            }
-            _ => Ok(()),
+    /// What is wrong with what was read, all of it, if it is not what the cut says.
+    pub(crate) async fn check(&self) -> Result<Option<String>> {
+        let Some(expected) = self.input.expected else { return Ok(None) };
+        if expected.crc32c != self.crc32c {
+            let (found, expected) = (self.crc32c, expected.crc32c);
+            return Ok(Some(format!("its CRC-32C is {found:08x}, its cut or journal says {expected:08x}")));
         }
+        if expected.messages != self.messages {
+            let (found, expected) = (self.messages, expected.messages);
+            return Ok(Some(format!("it has {found} lines, its cut or journal says {expected}")));
+        }
+        let Place::Stored(key) = &self.input.place else { return Ok(None) };
+        let (length, expected) = (self.reader.store.length(key).await?, self.input.range.end);
+        let longer = length.filter(|&length| length > expected);
+        Ok(longer.map(|length| format!("it is {length} bytes long, its cut says {expected}")))
     }
 
     async fn read(&mut self, range: Range<u64>) -> Result<Bytes> {
         match (&self.input.place, &self.reader.local) {
-            (Place::Stored(key), _) => Ok(self.reader.store.read_range(key, range).await?),
+            (Place::Stored(key), _) => read_dated(self.reader, key, range).await,
             (Place::Local(path), Some(local)) => {
                 let io = |source| ViewError::io("read", path, source);
                 let file = match self.file.take().map_or_else(|| local.disk.open(path, Mode::Read), Ok) {
@@ -266,5 +286,13 @@ impl<'a> Lines<'a> {
             }
             (Place::Local(path), None) => Err(ViewError::missing(format!("{}", path.display()))),
         }
+    }
+}
+
+/// Reads a dated file of the store. These are never deleted: one that is not there is refused.
+pub(crate) async fn read_dated(reader: &Reader, key: &Key, range: Range<u64>) -> Result<Bytes> {
+    match reader.store.read_range(key, range).await {
+        Err(StoreError::NotFound { .. }) => Err(ViewError::dated_file(key, "it is not in the store")),
+        read => Ok(read?),
     }
 }

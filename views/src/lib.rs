@@ -10,7 +10,8 @@
 //! | how that is checked by counting again | [`verify()`], [`Verdict`], [`Difference`] |
 //! | the original lines; the services | [`cat()`], [`services()`] |
 //!
-//! The bytes: view files in `view_file.rs`, realtime views in `realtime_view.rs`, manifests in `manifest.rs`.
+//! The bytes: view files in `view_file.rs`, realtime views in `realtime_view.rs`, manifests in `manifest.rs`
+//! and `manifest/page.rs`.
 //!
 //! What must hold: an answer equals a plain pass over exactly the messages its coverage names. Everything here is
 //! derived from the log and the dated files, and can be deleted.
@@ -59,7 +60,7 @@ pub use coverage::{Coverage, ImportCoverage, MonitorCoverage, PendingImport};
 pub use error::{Result, ViewError};
 pub use fold::{Row, Table};
 pub use lines::{Line, cat};
-pub use manifest::{CoveredImport, CoveredMonitor, Manifest, Partition, ServiceViews};
+pub use manifest::{CoveredImport, CoveredMonitor, Manifest, Page, Partition};
 pub use period::Period;
 pub use progress::Progress;
 pub use query::{Answer, AnswerRow, Every, Query, View, query};

@@ -56,7 +56,7 @@ pub async fn cat(
 
 async fn coverage(reader: &Reader, retries: &mut Retries) -> Result<Coverage> {
     loop {
-        match Plan::newest(reader, retries.avoid()).await {
+        match Plan::newest(reader, &Selection::nothing(), retries.avoid()).await {
             Ok(plan) => return Ok(plan.coverage(View::Merged)),
             Err(error) => retries.after(error)?,
         }

@@ -5,6 +5,11 @@
 //! It is created only if absent, so of two builds based on n one wins and the
 //! other has merely written files nobody names; no number is ever used twice.
 //!
+//! A year of four hundred services has sixteen thousand files, of which an hour
+//! changes four hundred: so the manifest names *pages*, one a period, and a page
+//! the files of that period. A build writes the pages it changed, and carries
+//! the others over by their names; a query reads the pages of the time asked for.
+//!
 //! # Format
 //! `views/manifest/<n:010>.json` is a sealed document (`storage::sealed`) with
 //! the body
@@ -13,25 +18,31 @@
 //!  "monitors":[{"monitor":"east","incarnation":"<16 hex>","generation":12,"position":"31:0",
 //!               "messages":9000,"latest":<us>}],
 //!  "imports":[{"import":"<64 hex>","cut":0,"messages":100,"latest":<us>}],
-//!  "services":[{"service":"checkout","partitions":
-//!     "2026-11-20,51,<8 hex>,1440,86400,98304,<8 hex>,29892960,29894399 2026-11-21,56,..."}],
+//!  "pages":["2026-11-20,51,<8 hex>,35120,<8 hex>,400,576000,34560000,<64 hex>","2026-11-21,56,..."],
 //!  "content":"<64 hex>"}
 //! ```
-//! A partition is: period, base and attempt (both in its file's name), rows,
-//! messages, file bytes, CRC-32C of its canonical rows (`row_bytes`), first and
-//! last minute since 1970; all of a service's are one text, separated by spaces. `content` is the SHA-256 of one line
-//! `service period rows messages crc first last\n` a partition: equal content,
-//! equal hash, whatever the files are called and however they came about.
+//! A page's entry is: period, base and attempt (its file's name), length and
+//! CRC-32C of that file, how many partitions, rows and messages, and the hash of
+//! their content. Pages are by time; no two overlap. The file is specified in
+//! `page.rs`. `content` is the SHA-256 of one line `period hash\n` a page: equal
+//! content, equal hash, whatever the files are called and however they came about.
 
 mod newest;
+mod page;
 mod partition;
 mod publish;
 
-use schema::{Generation, ImportHash, Incarnation, Micros, MonitorId, Position, ServiceName};
+use schema::{Generation, ImportHash, Incarnation, Micros, MonitorId, Position};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use storage::Store;
+
+use crate::error::Result;
+use crate::selection::Selection;
 
 pub(crate) use newest::{newest_number, read};
+pub use page::Page;
+pub(crate) use page::hash_content;
 pub use partition::Partition;
 pub(crate) use partition::key;
 
@@ -55,8 +66,8 @@ pub struct Manifest {
     pub monitors: Vec<CoveredMonitor>,
     /// The imports taken into account, by hash, withdrawn ones too.
     pub imports: Vec<CoveredImport>,
-    /// The batch view of each service, by name (bytewise).
-    pub services: Vec<ServiceViews>,
+    /// Where the batch view's files are named, by time; no two periods overlap.
+    pub pages: Vec<Page>,
     /// Hash of every partition's content.
     pub content: String,
 }
@@ -91,27 +102,20 @@ pub struct CoveredImport {
     pub latest: Option<Micros>,
 }
 
-/// The batch view files of one service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServiceViews {
-    /// Whose rows.
-    pub service: ServiceName,
-    /// Its partitions, by time; no two overlap.
-    #[serde(with = "partition")]
-    pub partitions: Vec<Partition>,
-}
-
 impl Manifest {
     /// The one version there is.
     pub const VERSION: u32 = 1;
 
-    /// The partitions of `service`, by time; none if it is unknown.
-    #[must_use]
-    pub fn partitions(&self, service: &str) -> &[Partition] {
-        match self.services.binary_search_by(|views| views.service.as_str().cmp(service)) {
-            Ok(at) => &self.services[at].partitions,
-            Err(_) => &[],
+    /// Every batch view file, by time, then service: all pages are read.
+    ///
+    /// # Errors
+    /// As for [`Page::read`].
+    pub async fn partitions(&self, store: &dyn Store) -> Result<Vec<Partition>> {
+        let mut partitions = Vec::new();
+        for page in &self.pages {
+            partitions.extend(page.read(store).await?);
         }
+        Ok(partitions)
     }
 
     /// What is covered of `monitor`.
@@ -126,25 +130,37 @@ impl Manifest {
         self.imports.iter().find(|covered| covered.import == *hash)
     }
 
+    /// The pages that may name rows of `selection`.
+    pub(crate) fn pages_of(&self, selection: &Selection) -> impl Iterator<Item = &Page> {
+        self.pages.iter().filter(|page| {
+            let minutes = page.period.minutes();
+            selection.touches(*minutes.start(), *minutes.end())
+        })
+    }
+
     /// How many messages the batch holds.
     #[must_use]
     pub fn messages(&self) -> u64 {
-        self.services.iter().flat_map(|views| &views.partitions).map(|partition| partition.messages).sum()
+        self.pages.iter().map(|page| page.messages).sum()
     }
 
-    /// The hash of what `services` hold: the same for the same rows.
-    pub(crate) fn hash_content(services: &[ServiceViews]) -> String {
-        let mut hash = Sha256::new();
-        let mut line = String::new();
-        for views in services {
-            for partition in &views.partitions {
-                line.clear();
-                partition.write_content(&views.service, &mut line);
-                hash.update(line.as_bytes());
-            }
-        }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    /// How many rows the batch holds.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.pages.iter().map(|page| page.rows).sum()
     }
+
+    /// The hash of what `pages` hold: the same for the same rows.
+    pub(crate) fn hash_content(pages: &[Page]) -> String {
+        hash_lines(pages.iter().map(|page| format!("{} {}\n", page.period, page.content)))
+    }
+}
+
+/// SHA-256 of lines, as hex.
+fn hash_lines(lines: impl Iterator<Item = String>) -> String {
+    let mut hash = Sha256::new();
+    lines.for_each(|line| hash.update(line));
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! A plan: the fixed coverage of an answer, and where each part of it lies.
 //!
 //! Enters: the newest manifest, what the monitors' chains add to it, and the
-//! imports' cuts. Leaves: a coverage for each view and the rows behind it. A
-//! plan never changes: `verify` takes several answers of one.
+//! imports' cuts. Leaves: a coverage for each view and the rows behind it, of
+//! the minutes and services asked for. A plan never changes: `verify` takes
+//! several answers of one.
 //!
 //! What must hold: the batch holds everything below the manifest's cuts and
 //! nothing above; each chain starts exactly there; so batch and realtime add up
@@ -11,7 +12,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use schema::{Generation, ServiceName, Source};
+use schema::{Generation, Source};
 use storage::layout;
 
 use crate::chain::{self, Chain, Link};
@@ -35,16 +36,20 @@ const OPEN_AT_ONCE: usize = 64;
 pub(crate) struct Plan {
     pub(crate) manifest: Option<Arc<Manifest>>,
     pub(crate) chains: Vec<Chain>,
+    /// The batch view files that hold rows asked for, by time, then service.
+    pub(crate) partitions: Vec<Partition>,
     pending: Vec<PendingImport>,
 }
 
 impl Plan {
-    /// Fixes the newest coverage there is; `avoid` names corrupt views.
-    pub(crate) async fn newest(reader: &Reader, avoid: &BTreeSet<String>) -> Result<Self> {
+    /// Fixes the newest coverage there is, to answer for `selection` and no
+    /// more; `avoid` names corrupt views.
+    pub(crate) async fn newest(reader: &Reader, selection: &Selection, avoid: &BTreeSet<String>) -> Result<Self> {
         let manifest = Manifest::newest(&*reader.store).await?;
         let chains = chain::all(reader, manifest.as_deref(), avoid).await?;
         let pending = pending_imports(reader, manifest.as_deref()).await?;
-        Ok(Plan { manifest, chains, pending })
+        let partitions = partitions(reader, manifest.as_deref(), selection).await?;
+        Ok(Plan { manifest, chains, partitions, pending })
     }
 
     /// Answers `query` from this plan.
@@ -84,32 +89,17 @@ impl Plan {
     }
 
     async fn fold_batch(&self, reader: &Reader, selection: &Selection, every: Every, table: &mut Table) -> Result<()> {
-        for some in self.partitions(selection).chunks(OPEN_AT_ONCE) {
+        let wanted: Vec<_> = self.partitions.iter().filter(|partition| wants(selection, partition)).collect();
+        for some in wanted.chunks(OPEN_AT_ONCE) {
             let mut files = Vec::with_capacity(some.len());
-            for (service, partition) in some {
-                files.push(open_partition(reader, service, partition).await?);
+            for partition in some {
+                files.push(open_partition(reader, partition).await?);
             }
             parallel::fold(reader.threads, files.len(), table, |file, table| {
                 read(&files[file], selection, every, table).map(|()| 0)
             })?;
         }
         Ok(())
-    }
-
-    /// The batch view files that hold rows of `selection`.
-    pub(crate) fn partitions(&self, selection: &Selection) -> Vec<(&ServiceName, &Partition)> {
-        let services = self.manifest.iter().flat_map(|manifest| &manifest.services);
-        let wanted = services.filter(|views| selection.wants_service(views.service.as_str()));
-        let all = wanted.flat_map(|views| views.partitions.iter().map(|partition| (&views.service, partition)));
-        all.filter(|(_, partition)| selection.touches(partition.first, partition.last)).collect()
-    }
-
-    /// How many rows the view files hold that an answer of `selection` reads.
-    pub(crate) fn rows(&self, selection: &Selection) -> u64 {
-        let batch = self.partitions(selection).iter().map(|(_, partition)| partition.rows).sum::<u64>();
-        let links = self.chains.iter().flat_map(|chain| &chain.links);
-        let rows = |link: &Link| if let Link::View(view) = link { view.file.rows() } else { 0 };
-        batch + links.map(rows).sum::<u64>()
     }
 
     /// What an answer of `view` covers.
@@ -153,11 +143,26 @@ impl Plan {
     }
 }
 
+/// The batch view files that hold rows of `selection`, from the pages of its time.
+async fn partitions(reader: &Reader, manifest: Option<&Manifest>, selection: &Selection) -> Result<Vec<Partition>> {
+    let mut partitions = Vec::new();
+    for page in manifest.iter().flat_map(|manifest| manifest.pages_of(selection)) {
+        let named = page.read(&*reader.store).await?;
+        partitions.extend(named.into_iter().filter(|partition| wants(selection, partition)));
+    }
+    Ok(partitions)
+}
+
+/// Whether the file may hold rows of `selection`.
+fn wants(selection: &Selection, partition: &Partition) -> bool {
+    selection.wants_service(partition.service.as_str()) && selection.touches(partition.first, partition.last)
+}
+
 /// Opens a batch view and checks that it is the one the manifest means.
-pub(crate) async fn open_partition(reader: &Reader, service: &ServiceName, partition: &Partition) -> Result<ViewFile> {
-    let key = partition.key(service);
+async fn open_partition(reader: &Reader, partition: &Partition) -> Result<ViewFile> {
+    let key = partition.key();
     let file = ViewFile::open(&*reader.store, &key, &reader.metrics).await?;
-    if file.rows() != partition.rows || file.crc32c() != partition.crc32c {
+    if file.rows() != partition.rows || file.crc32c() != partition.rows_crc32c {
         return Err(ViewError::corrupt(key, "it is not the file that the manifest names"));
     }
     Ok(file)

@@ -206,7 +206,7 @@ pub async fn query(reader: &Reader, query: &Query) -> Result<Answer> {
     let mut retries = Retries::default();
     loop {
         let attempt = async {
-            let plan = Plan::newest(reader, retries.avoid()).await?;
+            let plan = Plan::newest(reader, &query.selection(), retries.avoid()).await?;
             plan.answer(reader, query).await
         };
         match attempt.await {

@@ -96,7 +96,7 @@ fn is_realtime(name: &str) -> bool {
 }
 
 /// Whether a file was not there, as it may be once what it held was rebuilt.
-fn is_gone(error: &ViewError) -> bool {
+pub(crate) fn is_gone(error: &ViewError) -> bool {
     let absent = std::io::ErrorKind::NotFound;
     match error {
         ViewError::Store(StoreError::NotFound { .. }) | ViewError::Missing { .. } => true,

@@ -1,25 +1,30 @@
 //! Reduce: rows by service and time become partitions, and partitions files.
 //!
 //! Enters: the tables and runs of the map, and the previous build's partitions.
-//! Leaves: the new build's. What must hold: a partition that gets no new row
-//! and keeps its period is carried over, its file untouched; any other is
-//! written anew under a name nobody has.
+//! Leaves: the new build's pages. What must hold: a partition that gets no new
+//! row and keeps its period is carried over, its file untouched; so is a page
+//! of such partitions, unread; any other is written anew under a name nobody has.
 //!
 //! One thread walks the rows in order and cuts them into partitions, a few
 //! others merge, encode and write these, so that fsyncs overlap.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod carried;
+
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use schema::{Metrics, Month, ServiceName};
 use storage::{Created, Key, Store, StoreError};
 use tokio::runtime::Handle;
 
+use carried::Carried;
+
 use crate::error::{Result, ViewError};
 use crate::fold::{Row, Table};
-use crate::manifest::{self, Manifest, Partition, ServiceViews};
+use crate::manifest::{self, Manifest, Page, Partition};
 use crate::period::Period;
 use crate::progress::Progress;
 use crate::selection::Selection;
@@ -48,8 +53,8 @@ pub(crate) struct Reduce<'a> {
 /// What came of it.
 #[derive(Debug)]
 pub(crate) enum Reduced {
-    /// The whole view, and the files written for it.
-    Done { services: Vec<ServiceViews>, written: Vec<Key> },
+    /// The whole view, the files written for it, and how many of these are view files.
+    Done { pages: Vec<Page>, written: Vec<Key>, views: usize },
     /// Previous files of these periods cannot be used: count them again.
     Damaged(Vec<Period>),
 }
@@ -61,9 +66,6 @@ struct Job {
     rows: Table,
     previous: Vec<Partition>,
 }
-
-/// The partitions of one build by service and period.
-type Partitions = BTreeMap<(ServiceName, Period), Vec<Partition>>;
 
 impl Reduce<'_> {
     /// Merges `tables` and `spill` into the partitions of `previous` outside `again`.
@@ -77,7 +79,7 @@ impl Reduce<'_> {
         previous: Option<&Manifest>,
         again: &[Period],
     ) -> Result<Reduced> {
-        let mut kept = self.kept(previous, again);
+        let mut carried = Carried::new(self.store, self.handle, previous, again, self.current);
         let out = Mutex::new(Out::default());
         let (jobs, queue) = sync_channel(1);
         let queue = Mutex::new(queue);
@@ -86,58 +88,54 @@ impl Reduce<'_> {
                 scope.spawn(|| self.write_all(&queue, &out));
             }
             // Takes `jobs` and drops it, and the writers stop.
-            self.produce(tables, spill, &mut kept, jobs)
+            self.produce(tables, spill, &mut carried, jobs)
         });
-        let Out { partitions, written, damaged, failed } = out.into_inner();
-        let failed = failed.or(produced.err());
+        let Out { partitions, mut written, mut damaged, failed } = out.into_inner();
+        let (mut pages, changed, unreadable) = carried.finish(partitions);
+        damaged.extend(unreadable);
+        let mut failed = failed.or(produced.err());
+        let views = written.len();
+        if failed.is_none() && damaged.is_empty() {
+            for (period, partitions) in changed {
+                match self.write_page(period, &partitions) {
+                    Ok(page) => {
+                        written.push(page.key());
+                        pages.push(page);
+                    }
+                    Err(error) => failed = failed.or(Some(error)),
+                }
+            }
+        }
         if failed.is_some() || !damaged.is_empty() {
             self.handle.block_on(discard(self.store, &written));
             return failed.map_or_else(|| Ok(Reduced::Damaged(damaged.into_iter().collect())), Err);
         }
-        kept.extend(partitions.into_iter().map(|(place, partition)| (place, vec![partition])));
-        Ok(Reduced::Done { services: by_service(kept), written })
+        pages.sort_by_key(|page| page.period);
+        Ok(Reduced::Done { pages, written, views })
     }
 
-    /// The previous partitions that still count, by the period they belong to now.
-    fn kept(&self, previous: Option<&Manifest>, again: &[Period]) -> Partitions {
-        let again: BTreeSet<Period> = again.iter().copied().collect();
-        let mut kept = Partitions::new();
-        for views in previous.into_iter().flat_map(|previous| &previous.services) {
-            for partition in &views.partitions {
-                let period = partition.period.at(self.current);
-                if !again.contains(&period) {
-                    kept.entry((views.service.clone(), period)).or_default().push(partition.clone());
-                }
-            }
-        }
-        kept
-    }
-
-    /// Sends a job for every partition that changes, taking it out of `kept`.
+    /// Sends a job for every partition that changes, taking it out of `carried`.
     fn produce(
         &self,
         mut tables: Vec<Table>,
         spill: &mut Spill,
-        kept: &mut Partitions,
+        carried: &mut Carried<'_>,
         jobs: SyncSender<Job>,
     ) -> Result<()> {
-        let mut cutter = Cutter { reduce: self, kept, jobs, open: None };
+        let mut cutter = Cutter { reduce: self, carried, jobs, open: None };
         if spill.is_empty() {
             let Some(mut all) = tables.pop().map(Table::widened) else { return cutter.finish() };
             while let Some(table) = tables.pop() {
                 all.merge(&table);
             }
             for row in all.rows() {
-                cutter.row(row);
+                cutter.row(row)?;
             }
         } else {
             while let Some(table) = tables.pop() {
                 spill.add(&table)?;
             }
-            spill.merge(|row| {
-                cutter.row(row);
-                Ok(())
-            })?;
+            spill.merge(|row| cutter.row(row))?;
         }
         cutter.finish()
     }
@@ -151,10 +149,10 @@ impl Reduce<'_> {
             }
             let period = job.period;
             match self.write(job) {
-                Ok((place, partition, key)) => {
+                Ok(partition) => {
                     let mut out = out.lock();
-                    out.written.push(key);
-                    out.partitions.push((place, partition));
+                    out.written.push(partition.key());
+                    out.partitions.push(partition);
                 }
                 Err(ViewError::Corrupt { name, why }) => {
                     tracing::warn!(name, why, "view file is damaged");
@@ -170,41 +168,45 @@ impl Reduce<'_> {
         }
     }
 
-    fn write(&self, job: Job) -> Result<((ServiceName, Period), Partition, Key)> {
+    fn write(&self, job: Job) -> Result<Partition> {
         let Job { service, period, mut rows, previous } = job;
         for partition in previous {
-            let key = partition.key(&service);
+            let key = partition.key();
             let file = self.handle.block_on(ViewFile::open(self.store, &key, self.metrics))?;
-            if file.crc32c() != partition.crc32c || file.rows() != partition.rows {
+            if file.crc32c() != partition.rows_crc32c || file.rows() != partition.rows {
                 return Err(ViewError::corrupt(&key, "it is not the file that the manifest names"));
             }
             file.read(&Selection::everything(), &mut |row| rows.merge_row(row))?;
         }
-        let view = view_file::write(self.metrics, &rows, &[])?;
-        drop(rows);
-        let (attempt, key) = self.create(&service, period, &view)?;
-        let Written { bytes, rows, messages, crc32c, first, last } = view;
-        let bytes = bytes.len() as u64;
-        let partition = Partition { period, base: self.base, attempt, rows, messages, bytes, crc32c, first, last };
-        Ok(((service, period), partition, key))
+        let Written { bytes: file, rows, messages, crc32c: rows_crc32c, first, last } =
+            view_file::write(self.metrics, &rows, &[])?;
+        let (bytes, file_crc32c) = (file.len() as u64, crc32c::crc32c(&file));
+        let attempt = self.create(file, |attempt| manifest::key(&service, period, self.base, attempt))?;
+        let base = self.base;
+        Ok(Partition { service, period, base, attempt, rows, messages, bytes, file_crc32c, rows_crc32c, first, last })
     }
 
-    /// Puts the file into the store under a name of its own: should it be
-    /// unknown whether a name was taken, another is, and nobody names the first.
-    fn create(&self, service: &ServiceName, period: Period, view: &Written) -> Result<(u32, Key)> {
+    fn write_page(&self, period: Period, partitions: &[Partition]) -> Result<Page> {
+        let (page, file) = Page::of(period, self.base, partitions)?;
+        let attempt = self.create(file.into(), |attempt| Page { attempt, ..page.clone() }.key())?;
+        Ok(Page { attempt, ..page })
+    }
+
+    /// Puts a file into the store under a name of its own: should it be unknown
+    /// whether a name was taken, another is, and nobody names the first.
+    fn create(&self, file: Bytes, named: impl Fn(u32) -> Key) -> Result<u32> {
         let mut last = None;
         for _ in 0..NAMES {
             let attempt = rand::random();
-            let key = manifest::key(service, period, self.base, attempt);
-            match self.handle.block_on(self.store.create(&key, view.bytes.clone())) {
-                Ok(Created::Created) => return Ok((attempt, key)),
+            let key = named(attempt);
+            match self.handle.block_on(self.store.create(&key, file.clone())) {
+                Ok(Created::Created) => return Ok(attempt),
                 Ok(Created::Exists) => {}
                 Err(unknown @ StoreError::Unknown { .. }) => last = Some(unknown),
                 Err(other) => return Err(other.into()),
             }
         }
-        let taken =
-            || ViewError::io("create a view of", format!("{service} {period}"), ErrorKind::AlreadyExists.into());
+        let taken = || ViewError::io("create", named(0).to_string(), ErrorKind::AlreadyExists.into());
         Err(last.map_or_else(taken, ViewError::from))
     }
 }
@@ -221,33 +223,34 @@ pub(crate) async fn discard(store: &dyn Store, keys: &[Key]) {
 /// What the writers made.
 #[derive(Default)]
 struct Out {
-    partitions: Vec<((ServiceName, Period), Partition)>,
+    partitions: Vec<Partition>,
     written: Vec<Key>,
     damaged: BTreeSet<Period>,
     failed: Option<ViewError>,
 }
 
 /// Cuts rows that come by service, then minute, into jobs.
-struct Cutter<'a> {
+struct Cutter<'a, 'b> {
     reduce: &'a Reduce<'a>,
-    kept: &'a mut Partitions,
+    carried: &'a mut Carried<'b>,
     jobs: SyncSender<Job>,
     open: Option<Job>,
 }
 
-impl Cutter<'_> {
-    fn row(&mut self, row: Row<'_>) {
+impl Cutter<'_, '_> {
+    fn row(&mut self, row: Row<'_>) -> Result<()> {
         let same = |job: &Job| job.period.minutes().contains(&row.minute) && job.service == *row.service;
         if !self.open.as_ref().is_some_and(same) {
             self.send();
             let period = Period::of(row.minute, self.reduce.current);
-            let previous = self.kept.remove(&(row.service.clone(), period)).unwrap_or_default();
+            let previous = self.carried.take(row.service, period)?;
             let rows = Table::new(self.reduce.metrics);
             self.open = Some(Job { service: row.service.clone(), period, rows, previous });
         }
         if let Some(job) = &mut self.open {
             job.rows.merge_row(row);
         }
+        Ok(())
     }
 
     fn send(&mut self) {
@@ -261,28 +264,10 @@ impl Cutter<'_> {
     /// Sends what is open, and the partitions whose period alone has changed.
     fn finish(mut self) -> Result<()> {
         self.send();
-        let moved = |(place, files): (&(ServiceName, Period), &Vec<Partition>)| {
-            let stays = matches!(files.as_slice(), [only] if only.period == place.1);
-            (!stays).then(|| place.clone())
-        };
-        let moved: Vec<_> = self.kept.iter().filter_map(moved).collect();
-        for place in moved {
-            let previous = self.kept.remove(&place).unwrap_or_default();
-            let (service, period) = place;
+        for (service, period, previous) in self.carried.take_moved()? {
             self.open = Some(Job { service, period, rows: Table::new(self.reduce.metrics), previous });
             self.send();
         }
         Ok(())
     }
-}
-
-fn by_service(partitions: Partitions) -> Vec<ServiceViews> {
-    let mut services: Vec<ServiceViews> = Vec::new();
-    for ((service, _), files) in partitions {
-        match services.last_mut() {
-            Some(last) if last.service == service => last.partitions.extend(files),
-            _ => services.push(ServiceViews { service, partitions: files }),
-        }
-    }
-    services
 }

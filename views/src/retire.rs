@@ -1,26 +1,26 @@
-//! Retirement: view files and manifests that a newer manifest has superseded.
+//! Retirement: view files, pages and manifests that a newer manifest has superseded.
 //!
 //! Enters: the newest manifest, read back from the store, and the time. Leaves:
-//! superseded batch files deleted, old manifests shrunk to tombstones, so that
-//! no number is used twice. What must hold: a file that the newest manifest
+//! superseded batch files and pages deleted, old manifests shrunk to tombstones,
+//! so that no number is used twice. What must hold: a file that the newest manifest
 //! names is never touched, nor one that a build still to be published may name
 //! (its base is the newest number or above); everything else stays for
 //! `views.grace` after this process first saw what superseded it, because a
 //! query may just be reading it.
 //!
-//! What a published build supersedes is known from the two manifests. What
-//! builds that crashed or lost have left behind is found by listing, at the
-//! first run and then once in `SWEEP` builds.
+//! What a published build supersedes is known from the pages in which the two
+//! manifests differ. What builds that crashed or lost have left behind is found
+//! by listing, at the first run and then once in `SWEEP` builds.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use schema::Micros;
 use storage::layout::{self, BatchName};
-use storage::{Key, Store, sealed};
+use storage::{Key, Store, StoreError, sealed};
 
 use crate::error::{Result, ViewError};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Page};
 
 /// Builds between two listings of everything.
 const SWEEP: u64 = 24;
@@ -34,7 +34,7 @@ pub struct Retirer {
     grace: i64,
     newest: Option<Arc<Manifest>>,
     swept: u64,
-    /// Superseded batch files, and when each was first seen to be.
+    /// Superseded batch files and pages, and when each was first seen to be.
     files: BTreeMap<Key, Micros>,
     /// Superseded manifests, likewise.
     manifests: BTreeMap<u64, Micros>,
@@ -43,7 +43,7 @@ pub struct Retirer {
 /// What one run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retired {
-    /// Batch files deleted.
+    /// Batch files deleted, not counting pages.
     pub files: usize,
     /// Manifests shrunk to tombstones.
     pub manifests: usize,
@@ -63,9 +63,8 @@ impl Retirer {
     /// The store's; what is not deleted is tried again next time.
     pub async fn run(&mut self, store: &dyn Store, now: Micros) -> Result<Retired> {
         let Some(newest) = Manifest::newest(store).await? else { return Ok(Retired::default()) };
-        let named: HashSet<Key> = keys(&newest).collect();
         if self.newest.as_ref().is_none_or(|known| known.number < newest.number) {
-            self.see(store, &newest, &named, now).await?;
+            self.see(store, &newest, now).await?;
         }
         self.newest = Some(newest.clone());
         let due = |seen: &Micros| seen.saturating_add(self.grace) <= now;
@@ -73,10 +72,12 @@ impl Retirer {
         let mut retired = Retired::default();
         let files: Vec<Key> = self.files.iter().filter(|(_, seen)| due(seen)).map(|(key, _)| key.clone()).collect();
         let manifests: Vec<u64> = self.manifests.iter().filter(|(_, seen)| due(seen)).map(|(&n, _)| n).collect();
+        // Should the store have been put back to what it was, a file may be in force again.
+        let named = if files.is_empty() { BTreeSet::new() } else { keys(store, &newest.pages).await? };
         for key in files {
             if !named.contains(&key) {
                 store.delete(&key).await?;
-                retired.files += 1;
+                retired.files += usize::from(layout::parse_batch(&key).is_some());
             }
             self.files.remove(&key);
         }
@@ -89,26 +90,45 @@ impl Retirer {
     }
 
     /// Notes what `newest` supersedes.
-    async fn see(&mut self, store: &dyn Store, newest: &Manifest, named: &HashSet<Key>, now: Micros) -> Result<()> {
-        if let Some(known) = &self.newest {
-            for key in keys(known).filter(|key| !named.contains(key)) {
-                self.files.entry(key).or_insert(now);
-            }
+    async fn see(&mut self, store: &dyn Store, newest: &Manifest, now: Micros) -> Result<()> {
+        let mut complete = false;
+        if let Some(known) = self.newest.clone() {
+            complete = self.compare(store, &known, newest, now).await?;
             (known.number..newest.number).for_each(|number| {
                 self.manifests.entry(number).or_insert(now);
             });
         }
-        if self.newest.is_none() || newest.number >= self.swept + SWEEP {
-            self.sweep(store, newest, named, now).await?;
+        if !complete || newest.number >= self.swept + SWEEP {
+            self.sweep(store, newest, now).await?;
             self.swept = newest.number;
         }
         Ok(())
     }
 
+    /// Notes what `known` named and `newest` does not; false if a page is gone, so that only a listing can tell.
+    async fn compare(&mut self, store: &dyn Store, known: &Manifest, newest: &Manifest, now: Micros) -> Result<bool> {
+        let only_in = |one: &Manifest, other: &Manifest| -> Vec<Page> {
+            one.pages.iter().filter(|page| !other.pages.contains(page)).cloned().collect()
+        };
+        let named = keys(store, &only_in(newest, known)).await?;
+        let superseded = match keys(store, &only_in(known, newest)).await {
+            Err(ViewError::Corrupt { .. } | ViewError::Store(StoreError::NotFound { .. })) => return Ok(false),
+            superseded => superseded?,
+        };
+        for key in superseded.difference(&named) {
+            self.files.entry(key.clone()).or_insert(now);
+        }
+        Ok(true)
+    }
+
     /// Notes what lies in the store and is superseded, whoever left it there.
-    async fn sweep(&mut self, store: &dyn Store, newest: &Manifest, named: &HashSet<Key>, now: Micros) -> Result<()> {
-        for file in store.list(&layout::batch()).await? {
-            let past = layout::parse_batch(&file.key).is_some_and(|BatchName { base, .. }| base < newest.number);
+    async fn sweep(&mut self, store: &dyn Store, newest: &Manifest, now: Micros) -> Result<()> {
+        let named = keys(store, &newest.pages).await?;
+        let mut files = store.list(&layout::batch()).await?;
+        files.extend(store.list(&layout::manifest_pages()).await?);
+        for file in files {
+            let name = layout::parse_batch(&file.key).or_else(|| layout::parse_manifest_page(file.key.name()));
+            let past = name.is_some_and(|BatchName { base, .. }| base < newest.number);
             if past && !named.contains(&file.key) {
                 self.files.entry(file.key).or_insert(now);
             }
@@ -123,11 +143,14 @@ impl Retirer {
     }
 }
 
-fn keys(manifest: &Manifest) -> impl Iterator<Item = Key> {
-    let files = |views: &crate::manifest::ServiceViews| -> Vec<Key> {
-        views.partitions.iter().map(|partition| partition.key(&views.service)).collect()
-    };
-    manifest.services.iter().flat_map(files)
+/// These pages and every view file that they name.
+async fn keys(store: &dyn Store, pages: &[Page]) -> Result<BTreeSet<Key>> {
+    let mut keys = BTreeSet::new();
+    for page in pages {
+        keys.extend(page.read(store).await?.iter().map(|partition| partition.key()));
+        keys.insert(page.key());
+    }
+    Ok(keys)
 }
 
 /// Replaces manifest `number` by its tombstone.

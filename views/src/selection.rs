@@ -24,6 +24,12 @@ impl Selection {
         Selection::default()
     }
 
+    /// No row.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Selection { minutes: Some(Vec::new()), services: None }
+    }
+
     /// Only minutes in `minutes` (half-open).
     #[must_use]
     pub fn minutes(minutes: Range<Minute>) -> Self {

@@ -10,6 +10,7 @@ use schema::{Minute, ServiceName};
 use crate::coverage::Coverage;
 use crate::error::Result;
 use crate::fold::Table;
+use crate::manifest::Partition;
 use crate::plan::Plan;
 use crate::query::{Every, View};
 use crate::reader::{Reader, Retries};
@@ -36,7 +37,7 @@ pub async fn services(reader: &Reader) -> Result<(Vec<ServiceSeen>, Coverage)> {
     let mut retries = Retries::default();
     loop {
         let attempt = async {
-            let plan = Plan::newest(reader, retries.avoid()).await?;
+            let plan = Plan::newest(reader, &Selection::everything(), retries.avoid()).await?;
             let seen = seen(reader, &plan).await?;
             Ok((seen, plan.coverage(View::Merged)))
         };
@@ -50,8 +51,8 @@ pub async fn services(reader: &Reader) -> Result<(Vec<ServiceSeen>, Coverage)> {
 async fn seen(reader: &Reader, plan: &Plan) -> Result<Vec<ServiceSeen>> {
     let everything = Selection::everything();
     let mut seen = BTreeMap::new();
-    for (service, partition) in plan.partitions(&everything) {
-        add(&mut seen, service, partition.first, partition.last, partition.messages);
+    for Partition { service, first, last, messages, .. } in &plan.partitions {
+        add(&mut seen, service, *first, *last, *messages);
     }
     let mut table = Table::new(&reader.metrics);
     plan.fold(reader, View::Realtime, &everything, Every::Minute, &mut table).await?;

@@ -14,6 +14,7 @@ use schema::Parser;
 use storage::{DiskFile, Mode};
 
 use crate::error::{Result, ViewError};
+use crate::extents;
 use crate::fold::Table;
 use crate::input::{Input, Place};
 use crate::map::fold_lines;
@@ -36,7 +37,7 @@ pub(crate) async fn fold(reader: &Reader, stretches: &[Input], table: &mut Table
             let mut at = stretch.range.start;
             while at < stretch.range.end {
                 let end = stretch.range.end.min(at + PIECE);
-                let bytes = reader.store.read_range(key, at..end).await?;
+                let bytes = extents::read_dated(reader, key, at..end).await?;
                 let folded = fold_lines(key, &bytes, &mut parser, table)?;
                 if folded.bytes == 0 {
                     return Err(ViewError::dated_file(key, format!("no whole line at byte {at}")));

@@ -4,45 +4,42 @@
 //! of it, reads exactly the bytes it names with the plain implementation
 //! (`recount`) and reports every difference: a row or number that is not the
 //! counted one, a Double that is not the nearest to its exact value, a file
-//! that is not what its cut or its manifest says.
+//! that is not, to the byte, what its cut or its manifest says, or is gone.
 //!
-//! What must hold: it shares with what it verifies nothing but the nouns, and
-//! its memory is bounded. Rows are counted and compared some minutes at a time:
-//! when the count grows past `rows`, the latest minutes are left to another
-//! pass over the files that can hold them.
+//! What must hold: it shares with what it verifies nothing but the nouns; its
+//! memory is bounded; and it ends, whatever is retired meanwhile. All that goes
+//! away, views and the manifest's pages, is read before the count begins
+//! (`answers`); what the count reads, dated files and cuts, stays. Rows are
+//! counted and compared some minutes at a time: when the count grows past
+//! `rows`, the latest minutes are left to another pass over the files that can
+//! hold them.
 
+mod answers;
 mod compare;
 mod files;
+mod pass;
 
-use std::collections::BTreeSet;
 use std::fmt;
-use std::ops::Range;
 
-use schema::{Minute, Read};
+use schema::Minute;
 
-use compare::Answers;
+use pass::Pass;
 
 use crate::coverage::Coverage;
 use crate::error::Result;
-use crate::extents::{self, Extent};
 use crate::plan::Plan;
 use crate::query::{Query, View};
 use crate::reader::{Reader, Retries};
-use crate::recount::{PlainColumn, Recount};
 
 /// Rows counted in one pass; some tens of megabytes.
 const ROWS: usize = 100_000;
-/// Rows of answers taken before the count; more are taken some minutes at a time.
-const ANSWER_ROWS: u64 = 500_000;
-/// Differences kept; more are only counted.
-const KEPT: usize = 1000;
 
 /// What is verified.
 #[derive(Clone, Debug)]
 pub struct Verify {
     /// The range and services; its view and bucket width are not used.
     pub query: Query,
-    /// How many rows one pass may hold.
+    /// How many rows one pass may hold; of an answer five times as many.
     pub rows: usize,
 }
 
@@ -126,13 +123,13 @@ impl fmt::Display for Difference {
 /// Verifies what is visible now.
 ///
 /// # Errors
-/// What keeps it from finishing: a store that cannot be read, a file that is
-/// missing. What it can read and finds wrong is a difference, no error.
+/// What keeps it from saying what is covered: a store, a manifest or a cut that
+/// cannot be read. What is covered and is wrong or gone is a difference, no error.
 pub async fn verify(reader: &Reader, verify: &Verify, progress: &mut (dyn FnMut(Verified) + Send)) -> Result<Verdict> {
     let mut retries = Retries::default();
     loop {
         let attempt = async {
-            let plan = Plan::newest(reader, retries.avoid()).await?;
+            let plan = Plan::newest(reader, &verify.query.selection(), retries.avoid()).await?;
             let mut pass = Pass::new(reader, verify, &plan);
             for name in retries.avoid() {
                 pass.file(name, "it is damaged; the answers do without it");
@@ -142,104 +139,6 @@ pub async fn verify(reader: &Reader, verify: &Verify, progress: &mut (dyn FnMut(
         match attempt.await {
             Ok(verdict) => return Ok(verdict),
             Err(error) => retries.after(error)?,
-        }
-    }
-}
-
-/// One verification of one plan.
-struct Pass<'a> {
-    reader: &'a Reader,
-    verify: &'a Verify,
-    plan: &'a Plan,
-    verdict: Verdict,
-    answers: Option<Answers>,
-}
-
-impl<'a> Pass<'a> {
-    fn new(reader: &'a Reader, verify: &'a Verify, plan: &'a Plan) -> Self {
-        let verdict = Verdict {
-            coverage: plan.coverage(View::Merged),
-            messages: 0,
-            bytes: 0,
-            rows: 0,
-            files: 0,
-            differences: Vec::new(),
-            found: 0,
-        };
-        Pass { reader, verify, plan, verdict, answers: None }
-    }
-
-    async fn run(mut self, progress: &mut (dyn FnMut(Verified) + Send)) -> Result<Verdict> {
-        self.check_files().await?;
-        if self.plan.rows(&self.verify.query.selection()) <= ANSWER_ROWS {
-            self.answers = Some(self.take_answers().await?);
-        }
-        let batch = extents::of(self.reader, &self.plan.coverage(View::Batch)).await?;
-        let realtime = extents::of(self.reader, &self.plan.coverage(View::Realtime)).await?;
-        let mut total_bytes: u64 = batch.iter().chain(&realtime).map(Extent::bytes).sum();
-        let minutes = self.verify.query.minutes();
-        let mut from = minutes.start;
-        while from < minutes.end {
-            let window = from.get()..minutes.end.get();
-            let mut counts = [self.recount(window.clone()), self.recount(window.clone())];
-            for (count, extents) in counts.iter_mut().zip([&batch, &realtime]) {
-                for extent in extents.iter() {
-                    if !extent.may_hold(from.get()..count.ceiling()) {
-                        continue;
-                    }
-                    self.count(extent, count).await?;
-                    total_bytes = total_bytes.max(self.verdict.bytes);
-                    progress(Verified { bytes: self.verdict.bytes, total_bytes });
-                }
-            }
-            let end = counts.iter().map(Recount::ceiling).min().unwrap_or(window.end);
-            self.compare(window.start..end, &counts).await?;
-            from = Minute::new(end).unwrap_or(minutes.end);
-        }
-        Ok(self.verdict)
-    }
-
-    fn recount(&self, minutes: Range<u32>) -> Recount {
-        let metrics = self.reader.metrics.iter();
-        let columns = metrics.map(|metric| PlainColumn {
-            name: metric.name.as_str().to_owned(),
-            utilisation: metric.read == Read::Utilisation,
-        });
-        let services = &self.verify.query.services;
-        let names = services.iter().map(|name| name.as_str().to_owned());
-        let services = (!services.is_empty()).then(|| names.collect::<BTreeSet<_>>());
-        Recount::new(columns.collect(), services, minutes.start, minutes.end, self.verify.rows)
-    }
-}
-
-impl Pass<'_> {
-    /// Counts the lines of `extent`, and checks that it is what its cut says.
-    async fn count(&mut self, extent: &Extent, recount: &mut Recount) -> Result<()> {
-        let mut lines = extents::Lines::new(self.reader, extent);
-        while let Some(chunk) = lines.next().await? {
-            self.verdict.bytes += chunk.len() as u64;
-            if let Err(why) = recount.count(&chunk, self.reader.threads) {
-                self.file(&extent.input.place, format!("a line cannot be counted: {why}"));
-                return Ok(());
-            }
-        }
-        if let Err(why) = lines.check() {
-            self.file(&extent.input.place, why);
-        }
-        Ok(())
-    }
-
-    fn file(&mut self, name: &dyn fmt::Display, why: impl Into<String>) {
-        let difference = Difference::File { name: name.to_string(), why: why.into() };
-        if !self.verdict.differences.contains(&difference) {
-            self.difference(difference);
-        }
-    }
-
-    fn difference(&mut self, difference: Difference) {
-        self.verdict.found += 1;
-        if self.verdict.differences.len() < KEPT {
-            self.verdict.differences.push(difference);
         }
     }
 }

@@ -3,7 +3,9 @@
 //! Enters: a table. Leaves: a file that pandas, DuckDB and Spark read and
 //! calculate with, and that gives its exact rows back, checked. What must hold:
 //! whatever bit of it flips, `ViewFile` gives either the rows that were written
-//! or an error, never others.
+//! or an error, never others. What it does not read, a flip of may not show:
+//! Doubles, page headers, the footer's statistics, on which others rely. They are
+//! under the checksum of the whole file, which `verify` checks (`whole`).
 //!
 //! # Format
 //! Columns, all required, for metrics `cpu`, ...:
@@ -28,6 +30,7 @@
 //! hourglass.<note>   what the caller noted (realtime views: how far they reach)
 //! hourglass.crc32c   8 hex: CRC-32C of `key=value\n` of the entries above, in
 //!                    file order
+//! hourglass.file     8 hex: CRC-32C of the whole file, with these digits as zeros
 //! ```
 
 mod columns;
@@ -35,9 +38,11 @@ mod exact;
 mod footer;
 mod read;
 mod source;
+mod whole;
 mod write;
 
 pub use read::ViewFile;
+pub(crate) use whole::differs;
 pub use write::{Written, write};
 
 #[cfg(test)]

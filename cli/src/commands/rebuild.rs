@@ -57,7 +57,7 @@ fn told(built: &Built) -> String {
     let Some(manifest) = &built.manifest else {
         return "nothing to build: no cut is published yet\n".to_owned();
     };
-    let rows: u64 = manifest.services.iter().flat_map(|service| &service.partitions).map(|part| part.rows).sum();
+    let files: u64 = manifest.pages.iter().map(|page| page.partitions).sum();
     let monitors: u64 = manifest.monitors.iter().map(|monitor| monitor.messages).sum();
     let imports: u64 = manifest.imports.iter().map(|import| import.messages).sum();
     let what = if built.published {
@@ -66,12 +66,12 @@ fn told(built: &Built) -> String {
         "already covers every published cut".to_owned()
     };
     format!(
-        "manifest {} {what}: {} messages up to the tick at {}, {} services, {} rows, content {}\n",
+        "manifest {} {what}: {} messages up to the tick at {}, {} rows in {} view files, content {}\n",
         manifest.number,
         grouped(monitors + imports),
         manifest.latest_tick,
-        manifest.services.len(),
-        grouped(rows),
+        grouped(manifest.rows()),
+        grouped(files),
         manifest.content,
     )
 }

@@ -1,15 +1,17 @@
 //! The command line as it is written: commands and flags, parsed and checked one by one, acted on elsewhere.
 //! Enters: the process's arguments. Leaves: [`Cli`], and the configuration keys that were given as flags.
 
+mod client;
 mod commands;
 mod moment;
 
 use clap::builder::ValueParser;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
+pub(crate) use client::{ClientCommand, LoadArgs, ReplayArgs, SampleArgs};
 pub(crate) use commands::{
-    CatArgs, Cli, ClientCommand, Command, ConfigCommand, DemoArgs, Format, ImportArgs, ListFormat, LoadArgs, LogFormat,
-    QueryArgs, RangeArgs, RebuildArgs, ReplayArgs, SampleArgs, ServicesArgs, StatusArgs, StatusFormat, VerifyArgs,
+    CatArgs, Cli, Command, ConfigCommand, DemoArgs, Format, ImportArgs, ListFormat, LogFormat, QueryArgs, RangeArgs,
+    RebuildArgs, ServicesArgs, StatusArgs, StatusFormat, VerifyArgs,
 };
 pub(crate) use moment::Moment;
 

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use schema::{Date, Micros};
 use storage::{Disk, DiskFile, Mode};
 
+use crate::files::FileSummary;
+
 /// Messages of one date.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Piece {
@@ -36,18 +38,6 @@ impl Piece {
     }
 }
 
-/// A staged file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct StagedFile {
-    pub(super) part: u64,
-    pub(super) date: Date,
-    pub(super) length: u64,
-    pub(super) crc32c: u32,
-    pub(super) messages: u64,
-    pub(super) least: Micros,
-    pub(super) greatest: Micros,
-}
-
 /// Where part `part` of the attempt in `folder` lies.
 pub(super) fn part_path(folder: &Path, part: u64) -> PathBuf {
     folder.join(format!("{part:06}.ndjson"))
@@ -62,14 +52,15 @@ pub(super) struct DatedFiles<'a> {
     file_bytes: u64,
     growing: BTreeMap<Date, Growing>,
     buffered: usize,
-    done: Vec<StagedFile>,
+    done: Vec<FileSummary>,
     parts: u64,
 }
 
 /// The file of a date that is appended to.
 #[derive(Debug)]
 struct Growing {
-    staged: StagedFile,
+    /// Its number is the part's.
+    staged: FileSummary,
     /// What is not written yet; counted in `staged`.
     buffer: Vec<u8>,
     written: u64,
@@ -111,7 +102,7 @@ impl<'a> DatedFiles<'a> {
     }
 
     /// Makes all files durable; they come in the order of their parts.
-    pub(super) fn finish(mut self) -> io::Result<Vec<StagedFile>> {
+    pub(super) fn finish(mut self) -> io::Result<Vec<FileSummary>> {
         self.write_all()?;
         let mut growing: Vec<Growing> = std::mem::take(&mut self.growing).into_values().collect();
         for some in growing.chunks_mut(OPEN) {
@@ -120,7 +111,7 @@ impl<'a> DatedFiles<'a> {
             some.iter_mut().for_each(|one| one.file = None);
         }
         self.done.extend(growing.into_iter().map(|growing| growing.staged));
-        self.done.sort_by_key(|file| file.part);
+        self.done.sort_by_key(|file| file.seq);
         self.disk.sync_folder(&self.folder)?;
         Ok(self.done)
     }
@@ -141,7 +132,7 @@ impl<'a> DatedFiles<'a> {
 impl Growing {
     fn new(part: u64, date: Date) -> Self {
         let (least, greatest) = (Micros::MAX, Micros::MIN);
-        let staged = StagedFile { part, date, length: 0, crc32c: 0, messages: 0, least, greatest };
+        let staged = FileSummary { seq: part, date, length: 0, crc32c: 0, messages: 0, least, greatest };
         Self { staged, buffer: Vec::new(), written: 0, file: None }
     }
 
@@ -159,7 +150,7 @@ impl Growing {
     fn write(&mut self, disk: &dyn Disk, folder: &Path) -> io::Result<Arc<dyn DiskFile>> {
         let file = match &self.file {
             Some(file) => Arc::clone(file),
-            None => disk.open(&part_path(folder, self.staged.part), Mode::Write)?,
+            None => disk.open(&part_path(folder, self.staged.seq), Mode::Write)?,
         };
         file.write_at(&self.buffer, self.written)?;
         self.written += self.buffer.len() as u64;

@@ -7,7 +7,7 @@ use storage::layout::{self, DataFolder, DatedName};
 use storage::{Created, Disk, Key, Linked, Mode, Store, StoreError, publish_new};
 
 use super::Staged;
-use super::dated::{StagedFile, part_path};
+use super::dated::part_path;
 use crate::cut::{Cut, DatedFile};
 use crate::error::LogError;
 use crate::window::{Window, read_whole};
@@ -46,7 +46,8 @@ pub async fn publish(
             return Err(LogError::AlreadyImported { import });
         }
     };
-    let files = staged.files.iter().map(|file| dated_file(file, import, staged.attempt)).collect();
+    let name = |part| DatedName::Import { import, attempt: staged.attempt, part };
+    let files = staged.files.iter().map(|file| DatedFile::new(file, &name(file.seq))).collect();
     let cut = Cut { rejected: staged.rejected, files, ..empty_cut(import, generation, now) };
     publish_new(disk, &staged.folder.join(PLAN), &cut.seal()?)?;
     for file in &cut.files {
@@ -119,19 +120,6 @@ fn empty_cut(import: ImportHash, generation: Generation, tick: Micros) -> Cut {
         withdrawn: false,
         rejected: Rejects::NONE,
         files: Vec::new(),
-    }
-}
-
-fn dated_file(file: &StagedFile, import: ImportHash, attempt: u32) -> DatedFile {
-    DatedFile {
-        key: layout::dated(file.date, &DatedName::Import { import, attempt, part: file.part }),
-        seq: file.part,
-        date: file.date,
-        length: file.length,
-        crc32c: file.crc32c,
-        messages: file.messages,
-        least: file.least,
-        greatest: file.greatest,
     }
 }
 

@@ -11,9 +11,10 @@ use schema::{Metrics, Micros, Reject, Rejects, ServiceName};
 use storage::Disk;
 use storage::layout::DataFolder;
 
-use super::dated::{DatedFiles, StagedFile};
+use super::dated::DatedFiles;
 use super::worker::{Parsed, Services, Worker};
 use crate::error::LogError;
+use crate::files::FileSummary;
 
 /// How lines are judged and filed.
 #[derive(Debug, Clone)]
@@ -44,7 +45,7 @@ pub struct Rejected {
 pub struct Staged {
     pub(super) folder: PathBuf,
     pub(super) attempt: u32,
-    pub(super) files: Vec<StagedFile>,
+    pub(super) files: Vec<FileSummary>,
     /// What was rejected, by reason.
     pub rejected: Rejects,
     /// The services in it.

@@ -205,8 +205,8 @@ impl World {
 
     /// Opens the log, through as many further faults as come, and compares everything.
     ///
-    /// One combination is left out: power lost while recovery writes over what a failed sync tore. Two tears within one
-    /// sector leave a record that looks corrupted; it was never acknowledged, and is refused.
+    /// One combination is left out: power lost, or a second sync failed, while recovery writes over what a failed sync
+    /// tore. Two tears within one sector leave a record that looks corrupted; it was never acknowledged, and is refused.
     fn recover(&mut self) {
         self.writer = None;
         let mut faults = 0;
@@ -221,6 +221,7 @@ impl World {
             if self.sync_failed {
                 self.disk.crash_at_operation(NEVER);
                 self.disk.crash_at_sync(NEVER);
+                self.disk.eio_at_sync(NEVER);
             }
             match self.open() {
                 Ok(writer) => {

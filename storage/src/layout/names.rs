@@ -95,14 +95,22 @@ pub struct BatchName {
 impl BatchName {
     /// Reads such a name.
     pub fn parse(name: &str) -> Option<Self> {
-        let (base, attempt) = name.strip_suffix(".parquet")?.split_once('-')?;
+        Self::parse_stem(name.strip_suffix(".parquet")?)
+    }
+
+    pub(super) fn parse_stem(stem: &str) -> Option<Self> {
+        let (base, attempt) = stem.split_once('-')?;
         Some(Self { base: parse_padded(base, 10)?, attempt: parse_attempt(attempt)? })
+    }
+
+    pub(super) fn stem(self) -> String {
+        format!("{:010}-{:08x}", self.base, self.attempt)
     }
 }
 
 impl fmt::Display for BatchName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:010}-{:08x}.parquet", self.base, self.attempt)
+        write!(f, "{}.parquet", self.stem())
     }
 }
 

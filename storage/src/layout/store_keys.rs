@@ -138,6 +138,21 @@ pub fn parse_manifest(name: &str) -> Option<u64> {
     parse_numbered(name, "", 10, ".json")
 }
 
+/// `views/manifest-pages`: what manifests name, a file a period.
+pub fn manifest_pages() -> Key {
+    views().push("manifest-pages")
+}
+
+/// `views/manifest-pages/<base>-<attempt>.json`: one of them, by who made it.
+pub fn manifest_page(name: BatchName) -> Key {
+    manifest_pages().push(&format!("{}.json", name.stem()))
+}
+
+/// Which build made a file of [`manifest_pages`], by its name.
+pub fn parse_manifest_page(name: &str) -> Option<BatchName> {
+    BatchName::parse_stem(name.strip_suffix(".json")?)
+}
+
 /// `views/manifest-hint`: a number that the newest manifest's is not below.
 pub fn manifest_hint() -> Key {
     views().push("manifest-hint")
@@ -192,6 +207,7 @@ mod tests {
                 "views/realtime/web-1/0000000000000001/0000000004-0000000005.000000000000-0000000005.000000000009.parquet",
             ),
             (manifest(12), "views/manifest/0000000012.json"),
+            (manifest_page(build), "views/manifest-pages/0000000003-0000beef.json"),
             (manifest_hint(), "views/manifest-hint"),
         ] {
             assert_eq!(key.as_str(), text);
@@ -210,6 +226,7 @@ mod tests {
         assert_eq!(parse_batch(&batch_month(&service, date.month(), build)), Some(build));
         assert_eq!(parse_cut(cut(&Source::Import(ImportHash([1; 32])), Generation::new(2)).name()).unwrap().get(), 2);
         assert_eq!(parse_manifest(manifest(u64::MAX).name()), Some(u64::MAX));
+        assert_eq!(parse_manifest_page(manifest_page(build).name()), Some(build));
         assert_eq!(parse_claim(claim(&MonitorId::new("a").unwrap(), 9).name()), Some(9));
         assert_eq!(source_of_folder("import-nonsense"), None);
         assert_eq!(parse_dated(&Key::new("master/date=2026-11-21/notes.txt").unwrap()), None);

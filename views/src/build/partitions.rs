@@ -1,66 +1,75 @@
 //! Which files of the newest build are no longer what its manifest names.
 //!
-//! Enters: a manifest. Leaves: the periods to count again. Which files are lost
-//! or cut short is told by one look at each of a local folder, by one listing of
-//! another store, so every build looks; damage inside shows in the footer, which
-//! is read when a build has nothing else to do.
+//! Enters: a manifest. Leaves: the periods to count again. A build with news
+//! costs the news: it looks up the files of one page in turn, so that a lost
+//! file is found within as many builds as there are pages. One that is asked to
+//! check, and has nothing else to do, reads every byte that the manifest names.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use schema::Metrics;
-use storage::{Key, Store, StoreError, layout};
+use storage::{Store, StoreError};
 
 use crate::error::{Result, ViewError};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Page, Partition};
 use crate::period::Period;
-use crate::view_file::ViewFile;
 
-/// Periods with a file that is missing or not as long as it was.
+/// The period of the page whose turn it is, if one of its files is missing or not as long as it was.
 pub(super) async fn lost(store: &dyn Store, manifest: &Manifest) -> Result<Vec<Period>> {
-    let mut listed = None;
-    let mut lost = BTreeSet::new();
-    for views in &manifest.services {
-        for partition in &views.partitions {
-            let key = partition.key(&views.service);
-            // A year has thousands of folders: looking each file up is far cheaper than listing them.
-            let looked_up = store.local_path(&key).and_then(|path| path.metadata().ok()).map(|found| found.len());
-            if looked_up == Some(partition.bytes) {
-                continue;
-            }
-            if listed.is_none() {
-                listed = Some(lengths(store).await?);
-            }
-            let length = listed.as_ref().and_then(|lengths| lengths.get(&key)).copied();
-            if length != Some(partition.bytes) {
-                tracing::warn!(%key, ?length, expected = partition.bytes, "view file is lost, counting its period again");
-                lost.insert(partition.period);
-            }
+    let turn = manifest.number.checked_rem(manifest.pages.len() as u64);
+    let Some(page) = turn.and_then(|turn| manifest.pages.get(turn as usize)) else { return Ok(Vec::new()) };
+    let Some(partitions) = partitions(store, page).await? else { return Ok(vec![page.period]) };
+    let mut lost = None;
+    for partition in partitions {
+        let length = length(store, &partition).await?;
+        if length != Some(partition.bytes) {
+            let (key, expected) = (partition.key(), partition.bytes);
+            tracing::warn!(%key, ?length, expected, "view file is lost, counting its period again");
+            lost = Some(page.period);
         }
     }
     Ok(lost.into_iter().collect())
 }
 
-/// Every batch view file in the store, and how long it is.
-async fn lengths(store: &dyn Store) -> Result<BTreeMap<Key, u64>> {
-    let listed = store.list(&layout::batch()).await?;
-    Ok(listed.into_iter().map(|file| (file.key, file.len)).collect())
+async fn length(store: &dyn Store, partition: &Partition) -> Result<Option<u64>> {
+    let key = partition.key();
+    match store.local_path(&key).and_then(|path| path.metadata().ok()) {
+        Some(found) => Ok(Some(found.len())),
+        None => Ok(store.length(&key).await?),
+    }
 }
 
-/// Periods with a file whose footer is not the one that was written.
-pub(super) async fn damaged(store: &dyn Store, manifest: &Manifest, metrics: &Metrics) -> Result<Vec<Period>> {
+/// Periods with a file that is missing or has another byte than it had.
+pub(super) async fn damaged(store: &dyn Store, manifest: &Manifest) -> Result<Vec<Period>> {
     let mut damaged = BTreeSet::new();
-    for views in &manifest.services {
-        for partition in &views.partitions {
-            let key = partition.key(&views.service);
-            match ViewFile::open(store, &key, metrics).await {
-                Ok(file) if file.crc32c() == partition.crc32c && file.rows() == partition.rows => {}
-                Ok(_) | Err(ViewError::Corrupt { .. } | ViewError::Store(StoreError::NotFound { .. })) => {
-                    tracing::warn!(%key, "view file is damaged, counting its period again");
-                    damaged.insert(partition.period);
-                }
-                Err(other) => return Err(other),
+    for page in &manifest.pages {
+        let Some(partitions) = partitions(store, page).await? else {
+            damaged.insert(page.period);
+            continue;
+        };
+        for partition in partitions {
+            let key = partition.key();
+            let why = match store.read(&key).await {
+                Ok(bytes) => partition.differs(&bytes),
+                Err(StoreError::NotFound { .. }) => Some("it is not there".to_owned()),
+                Err(other) => return Err(other.into()),
+            };
+            if let Some(why) = why {
+                tracing::warn!(%key, why, "view file is damaged, counting its period again");
+                damaged.insert(page.period);
             }
         }
     }
     Ok(damaged.into_iter().collect())
+}
+
+/// What the page names; none if it cannot be read.
+async fn partitions(store: &dyn Store, page: &Page) -> Result<Option<Vec<Partition>>> {
+    match page.read(store).await {
+        Ok(partitions) => Ok(Some(partitions)),
+        Err(why @ (ViewError::Corrupt { .. } | ViewError::Store(StoreError::NotFound { .. }))) => {
+            tracing::warn!(%why, "page of the manifest is damaged, counting its period again");
+            Ok(None)
+        }
+        Err(other) => Err(other),
+    }
 }

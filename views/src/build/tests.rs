@@ -1,6 +1,8 @@
 //! Builds against brute force: folding forward, counting from nothing and a plain count agree, through crashes,
 //! races, damage, late data and withdrawn imports.
 
+mod damage;
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -10,6 +12,7 @@ use tokio::runtime::Runtime;
 
 use super::*;
 use crate::fixture::{DAY, MINUTE, Sent, World, messages, micros, sent};
+use crate::manifest::Partition;
 use crate::retire::Retirer;
 
 /// Something that happens to a store.
@@ -42,9 +45,17 @@ async fn check(world: &World) {
     assert_eq!(world.batch().await.unwrap(), world.model());
     let Some(manifest) = Manifest::newest(&*world.store).await.unwrap() else { return };
     let current = manifest.latest_tick.date().month();
-    for partition in manifest.services.iter().flat_map(|views| &views.partitions) {
-        assert_eq!(partition.period, partition.period.at(current));
+    for page in &manifest.pages {
+        assert_eq!(page.period, page.period.at(current));
+        let partitions = page.read(&*world.store).await.unwrap();
+        assert!(partitions.is_sorted_by(|a, b| a.service < b.service), "a service stands on a page twice");
+        let sum = |of: fn(&Partition) -> u64| partitions.iter().map(of).sum::<u64>();
+        assert_eq!(
+            (page.partitions, page.rows, page.messages),
+            (partitions.len() as u64, sum(|p| p.rows), sum(|p| p.messages))
+        );
     }
+    assert!(manifest.pages.is_sorted_by(|a, b| a.period.minutes().end() < b.period.minutes().start()));
 }
 
 async fn go(world: &mut World, step: Step) {
@@ -58,13 +69,9 @@ async fn go(world: &mut World, step: Step) {
         }
         Step::DamageAView(nth) => {
             let Some(manifest) = Manifest::newest(&*world.store).await.unwrap() else { return };
-            let files: Vec<_> = manifest
-                .services
-                .iter()
-                .flat_map(|views| views.partitions.iter().map(move |p| p.key(&views.service)))
-                .collect();
-            if let Some(key) = files.get(nth) {
-                world.damage(key).await;
+            let files = manifest.partitions(&*world.store).await.unwrap();
+            if let Some(partition) = files.get(nth) {
+                world.damage(&partition.key()).await;
                 // Only what a build has to read is noticed by it; the rest is counted from nothing.
                 world.rebuild(true).await.unwrap();
             }
@@ -125,7 +132,7 @@ fn an_empty_cut_is_covered_and_every_file_is_carried_over() {
         let built = world.rebuild(false).await.unwrap();
         let after = built.manifest.unwrap();
         assert_eq!((built.written, built.files), (0, 0));
-        assert_eq!((&after.services, &after.content), (&before.services, &before.content));
+        assert_eq!((&after.pages, &after.content), (&before.pages, &before.content));
         assert_eq!(after.monitors[0].generation, before.monitors[0].generation.next());
     });
 }
@@ -172,179 +179,41 @@ fn of_two_builds_at_once_one_wins_and_the_other_leaves_nothing() {
             assert_eq!(won, 1);
             assert!([one, other].iter().all(|built| matches!(built, Ok(_) | Err(ViewError::Overtaken { number: 1 }))));
             assert_eq!(world.batch().await.unwrap(), world.model());
-            let named: usize = world.newest().await.services.iter().map(|views| views.partitions.len()).sum();
+            let named = world.partitions().await.len();
             assert_eq!(world.store.list(&storage::layout::batch()).await.unwrap().len(), named);
+            let pages = world.newest().await.pages.len();
+            assert_eq!(world.store.list(&storage::layout::manifest_pages()).await.unwrap().len(), pages);
         }
     });
 }
 
 #[test]
-fn a_damaged_view_is_counted_again_when_it_would_be_folded_forward() {
+fn a_build_reads_and_writes_what_belongs_to_its_news_alone() {
     block_on(async {
         let mut world = World::simulated();
         world.cut("east", &a_few(0)).await;
-        let manifest = world.rebuild(false).await.unwrap().manifest.unwrap();
-        for views in &manifest.services {
-            world.damage(&views.partitions[0].key(&views.service)).await;
+        let before = world.rebuild(false).await.unwrap().manifest.unwrap();
+        let turn = (before.number as usize) % before.pages.len();
+        let changed = if turn == 0 { 1 } else { 0 };
+        let minutes = before.pages[changed].period.minutes();
+        let news: Vec<_> = a_few(0).into_iter().filter(|sent| minutes.contains(&sent.time.minute())).collect();
+        let services: std::collections::BTreeSet<_> = news.iter().map(|sent| sent.service).collect();
+
+        // What a build does not open it cannot miss.
+        for (_, page) in before.pages.iter().enumerate().filter(|(at, _)| *at != changed && *at != turn) {
+            for partition in page.read(&*world.store).await.unwrap() {
+                world.store.delete(&partition.key()).await.unwrap();
+            }
+            world.store.delete(&page.key()).await.unwrap();
         }
-        world.store.delete(&manifest.services[0].partitions[0].key(&manifest.services[0].service)).await.unwrap();
-        world.cut("west", &a_few(0)).await;
+        world.cut("west", &news).await;
         let built = world.rebuild(false).await.unwrap();
-        assert!(!built.again.is_empty());
-        assert_eq!(world.batch().await.unwrap(), world.model());
-    });
-}
-
-#[test]
-fn a_sound_view_in_the_place_of_another_is_not_folded_on() {
-    block_on(async {
-        let mut world = World::simulated();
-        world.cut("east", &a_few(0)).await;
-        let manifest = world.rebuild(false).await.unwrap().manifest.unwrap();
-        let [one, other] =
-            [&manifest.services[0], &manifest.services[1]].map(|views| views.partitions[0].key(&views.service));
-        let bytes = world.store.read(&other).await.unwrap();
-        world.store.replace(&one, bytes).await.unwrap();
-        world.cut("west", &a_few(0)).await;
-        assert!(!world.rebuild(false).await.unwrap().again.is_empty());
-        check(&world).await;
-    });
-}
-
-#[test]
-fn a_damaged_manifest_is_named_and_a_rebuild_replaces_it() {
-    block_on(async {
-        let mut world = World::simulated();
-        world.cut("east", &a_few(0)).await;
-        world.rebuild(false).await.unwrap();
-        let key = storage::layout::manifest(1);
-        world.damage(&key).await;
-        let refused = Manifest::newest(&*world.store).await;
-        assert!(matches!(refused, Err(ViewError::Corrupt { name, .. }) if name == key.to_string()));
-        assert_eq!(world.rebuild(false).await.unwrap().manifest.unwrap().number, 2);
-        assert_eq!(world.batch().await.unwrap(), world.model());
-    });
-}
-
-#[test]
-fn a_damaged_dated_file_is_refused_by_name_and_the_manifest_stands() {
-    block_on(async {
-        let mut world = World::simulated();
-        world.cut("east", &a_few(0)).await;
-        world.rebuild(false).await.unwrap();
-        let before = world.model();
-        world.cut("west", &a_few(1)).await;
-        let files = world.store.list(&storage::layout::master()).await.unwrap();
-        let west = files.iter().find(|file| file.key.name().starts_with("west")).unwrap().key.clone();
-        let intact = world.store.read(&west).await.unwrap();
-        // A digit that changes is a message all the same: only the checksum tells.
-        let digit = intact.iter().position(|byte| *byte == b'1').unwrap();
-        let mut changed = intact.to_vec();
-        changed[digit] = b'2';
-        let longer = [&intact[..], b"{}\n"].concat();
-        for damaged in
-            [changed, intact[..intact.len() - 1].to_vec(), intact[..10].to_vec(), vec![b'x'; intact.len()], longer]
-        {
-            world.store.replace(&west, damaged.into()).await.unwrap();
-            let refused = world.rebuild(false).await;
-            assert!(
-                matches!(&refused, Err(ViewError::DatedFile { name, .. }) if name.contains(west.as_str())),
-                "{refused:?}"
-            );
-            assert_eq!(world.batch().await.unwrap(), before);
+        let after = built.manifest.unwrap();
+        assert_eq!((built.written, built.again), (services.len(), Vec::new()));
+        for (at, (one, other)) in before.pages.iter().zip(&after.pages).enumerate() {
+            assert_eq!(one == other, at != changed, "page {at}");
         }
-        world.store.replace(&west, intact).await.unwrap();
-        world.rebuild(false).await.unwrap();
-        assert_eq!(world.batch().await.unwrap(), world.model());
-    });
-}
-
-#[test]
-fn a_lost_or_damaged_view_is_made_again_though_nothing_is_new() {
-    block_on(async {
-        let mut world = World::simulated();
-        world.cut("east", &a_few(0)).await;
-        let built = world.rebuild(false).await.unwrap().manifest.unwrap();
-        let views = &built.services[0];
-        let key = |manifest: &Manifest| manifest.services[0].partitions[0].key(&views.service);
-
-        world.store.delete(&key(&built)).await.unwrap();
-        let healed = world.rebuild(false).await.unwrap();
-        assert!(healed.published && healed.again == [views.partitions[0].period]);
-        check(&world).await;
-
-        let healed = healed.manifest.unwrap();
-        let bytes = world.store.read(&key(&healed)).await.unwrap();
-        let shorter = bytes.slice(..bytes.len() - 1);
-        let mut footer = bytes.to_vec();
-        let at = footer.len() - 20;
-        footer[at] ^= 1;
-        for bad in [shorter, footer.into()] {
-            let key = key(&*world.newest().await);
-            world.store.replace(&key, bad).await.unwrap();
-            assert!(world.rebuild(false).await.unwrap().published);
-            check(&world).await;
-        }
-        assert_eq!(world.newest().await.content, built.content);
-        assert!(!world.rebuild(false).await.unwrap().published);
-
-        // Nor does a build with news carry over what is gone.
-        world.store.delete(&key(&*world.newest().await)).await.unwrap();
-        world.cut("east", &[]).await;
-        world.rebuild(false).await.unwrap();
-        check(&world).await;
-    });
-}
-
-/// The name in the error, if a cut is refused.
-fn refused_cut(built: Result<Built>) -> String {
-    match built {
-        Err(ViewError::Cut { name, .. }) => name,
-        Err(other) => panic!("{other}"),
-        Ok(built) => panic!("published: {}", built.published),
-    }
-}
-
-#[test]
-fn a_missing_or_damaged_cut_is_refused_by_name_and_the_manifest_stands() {
-    block_on(async {
-        let mut world = World::simulated();
-        for n in 0..3 {
-            world.cut("east", &a_few(n)).await;
-        }
-        world.toggle_import(7, &a_few(4)).await;
-        world.rebuild(false).await.unwrap();
-        let before = world.model();
-        world.cut("east", &a_few(5)).await;
-        world.cut("east", &a_few(6)).await;
-
-        // Whichever is missing, one that is covered or one that is new, a full build misses it.
-        let cuts = world.store.list(&storage::layout::cuts()).await.unwrap();
-        assert_eq!(cuts.len(), 6);
-        for cut in &cuts[..5] {
-            let intact = world.store.read(&cut.key).await.unwrap();
-            let newest = cut.key.name() == "0000000005.json";
-            world.store.delete(&cut.key).await.unwrap();
-            if !newest {
-                assert_eq!(refused_cut(world.rebuild(true).await), cut.key.as_str());
-            }
-            if cut.key.name() == "0000000004.json" {
-                assert_eq!(refused_cut(world.rebuild(false).await), cut.key.as_str());
-            }
-            world.store.create(&cut.key, intact.clone()).await.unwrap();
-            world.damage(&cut.key).await;
-            assert!(world.rebuild(true).await.unwrap_err().to_string().contains(cut.key.as_str()));
-            world.store.replace(&cut.key, intact).await.unwrap();
-        }
-        let import = &cuts[5].key;
-        let intact = world.store.read(import).await.unwrap();
-        world.store.delete(import).await.unwrap();
-        assert_eq!(refused_cut(world.rebuild(true).await), import.as_str());
-        assert_eq!(world.batch().await.unwrap(), before);
-
-        world.store.create(import, intact).await.unwrap();
-        world.rebuild(true).await.unwrap();
-        assert_eq!(world.batch().await.unwrap(), world.model());
+        assert!(before.pages.len() > 3, "only {} pages", before.pages.len());
     });
 }
 
@@ -372,8 +241,10 @@ fn superseded_files_go_after_the_grace_and_no_sooner_and_never_one_that_is_named
         retirer.run(&*world.store, world.clock.now()).await.unwrap();
         world.rebuild(true).await.unwrap();
         let listed = async || world.store.list(&storage::layout::batch()).await.unwrap().len();
-        let named = world.newest().await.services.iter().map(|views| views.partitions.len()).sum::<usize>();
+        let named = world.partitions().await.len();
         assert_eq!(listed().await, 2 * named);
+        let pages = async || world.store.list(&storage::layout::manifest_pages()).await.unwrap().len();
+        assert_eq!(pages().await, 2 * world.newest().await.pages.len());
 
         let first = retirer.run(&*world.store, world.clock.now()).await.unwrap();
         assert_eq!((first.files, first.manifests), (0, 0));
@@ -386,6 +257,7 @@ fn superseded_files_go_after_the_grace_and_no_sooner_and_never_one_that_is_named
         let retired = retirer.run(&*world.store, world.clock.now()).await.unwrap();
         assert_eq!((retired.files, retired.manifests), (named, 1));
         assert_eq!(listed().await, named);
+        assert_eq!(pages().await, world.newest().await.pages.len());
         assert_eq!(world.batch().await.unwrap(), world.model());
         // The tombstone keeps its number taken.
         assert_eq!(world.rebuild(true).await.unwrap().manifest.unwrap().number, 3);

@@ -1,12 +1,16 @@
-//! A partition's entry in the manifest: text that is read and written without
-//! allocating, because a year of four hundred services has sixteen thousand,
-//! and each query reads them.
+//! A partition: one batch view file, and its entry in a page.
+//!
+//! # Format
+//! ```text
+//! 56,<8 hex>,1440,86400,98304,<8 hex>,<8 hex>,29892960,29894399
+//! ```
+//! Base and attempt (both in its file's name), rows, messages, the file's length
+//! and CRC-32C, CRC-32C of its canonical rows (`row_bytes`), first and last
+//! minute since 1970. Service and period are the page's to say.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use schema::{Minute, ServiceName};
-use serde::de::Visitor;
-use serde::{Deserializer, Serializer};
 use storage::Key;
 use storage::layout::{self, BatchName};
 
@@ -15,6 +19,8 @@ use crate::period::Period;
 /// One batch view file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partition {
+    /// Whose rows.
+    pub service: ServiceName,
     /// The time it stands for.
     pub period: Period,
     /// The manifest its build started from, part of its name.
@@ -27,8 +33,10 @@ pub struct Partition {
     pub messages: u64,
     /// The file's length.
     pub bytes: u64,
+    /// CRC-32C of the file's bytes.
+    pub file_crc32c: u32,
     /// CRC-32C of its canonical rows.
-    pub crc32c: u32,
+    pub rows_crc32c: u32,
     /// Its first minute.
     pub first: Minute,
     /// Its last minute.
@@ -36,18 +44,46 @@ pub struct Partition {
 }
 
 impl Partition {
-    /// The file, if these are rows of `service`.
+    /// The file.
     #[must_use]
-    pub fn key(&self, service: &ServiceName) -> Key {
-        key(service, self.period, self.base, self.attempt)
+    pub fn key(&self) -> Key {
+        key(&self.service, self.period, self.base, self.attempt)
     }
 
-    /// Appends what the content hash covers.
-    pub(super) fn write_content(&self, service: &ServiceName, line: &mut String) {
-        let Partition { period, rows, messages, crc32c, first, last, .. } = self;
+    /// What is wrong with `bytes`, if they are not the file that was written.
+    pub(crate) fn differs(&self, bytes: &[u8]) -> Option<String> {
+        let (length, crc32c) = (bytes.len() as u64, crc32c::crc32c(bytes));
+        if length != self.bytes {
+            return Some(format!("it is {length} bytes long, its manifest says {}", self.bytes));
+        }
+        let expected = self.file_crc32c;
+        (crc32c != expected).then(|| format!("its CRC-32C is {crc32c:08x}, its manifest says {expected:08x}"))
+    }
+
+    /// What the content hash covers.
+    pub(super) fn content_line(&self) -> String {
+        let Partition { service, period, rows, messages, rows_crc32c, first, last, .. } = self;
         let (first, last) = (first.get(), last.get());
-        // Writing to a String cannot fail.
-        let _ = writeln!(line, "{service} {period} {rows} {messages} {crc32c:08x} {first} {last}");
+        format!("{service} {period} {rows} {messages} {rows_crc32c:08x} {first} {last}\n")
+    }
+
+    /// Reads what `Display` writes.
+    pub(super) fn parse(service: ServiceName, period: Period, text: &str) -> Option<Self> {
+        let mut parts = text.split(',');
+        let partition = Partition {
+            service,
+            period,
+            base: parts.next()?.parse().ok()?,
+            attempt: u32::from_str_radix(parts.next()?, 16).ok()?,
+            rows: parts.next()?.parse().ok()?,
+            messages: parts.next()?.parse().ok()?,
+            bytes: parts.next()?.parse().ok()?,
+            file_crc32c: u32::from_str_radix(parts.next()?, 16).ok()?,
+            rows_crc32c: u32::from_str_radix(parts.next()?, 16).ok()?,
+            first: Minute::new(parts.next()?.parse().ok()?)?,
+            last: Minute::new(parts.next()?.parse().ok()?)?,
+        };
+        parts.next().is_none().then_some(partition)
     }
 }
 
@@ -61,60 +97,10 @@ pub(crate) fn key(service: &ServiceName, period: Period, base: u64, attempt: u32
 }
 
 impl fmt::Display for Partition {
-    /// `2026-11-21,56,<8 hex>,1440,86400,98304,<8 hex>,29894400,29895839`.
+    /// Its entry in a page.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Partition { period, base, attempt, rows, messages, bytes, crc32c, first, last } = self;
+        let Partition { base, attempt, rows, messages, bytes, file_crc32c, rows_crc32c, first, last, .. } = self;
         let (first, last) = (first.get(), last.get());
-        write!(f, "{period},{base},{attempt:08x},{rows},{messages},{bytes},{crc32c:08x},{first},{last}")
-    }
-}
-
-impl Partition {
-    /// Reads what `Display` writes.
-    fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.split(',');
-        let partition = Partition {
-            period: parts.next()?.parse().ok()?,
-            base: parts.next()?.parse().ok()?,
-            attempt: u32::from_str_radix(parts.next()?, 16).ok()?,
-            rows: parts.next()?.parse().ok()?,
-            messages: parts.next()?.parse().ok()?,
-            bytes: parts.next()?.parse().ok()?,
-            crc32c: u32::from_str_radix(parts.next()?, 16).ok()?,
-            first: Minute::new(parts.next()?.parse().ok()?)?,
-            last: Minute::new(parts.next()?.parse().ok()?)?,
-        };
-        parts.next().is_none().then_some(partition)
-    }
-}
-
-/// Writes partitions as one text, separated by spaces.
-pub(super) fn serialize<S: Serializer>(partitions: &[Partition], serializer: S) -> Result<S::Ok, S::Error> {
-    let mut text = String::new();
-    for (at, partition) in partitions.iter().enumerate() {
-        let separator = if at == 0 { "" } else { " " };
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{separator}{partition}");
-    }
-    serializer.serialize_str(&text)
-}
-
-/// Reads what `serialize` writes.
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Partition>, D::Error> {
-    deserializer.deserialize_str(Partitions)
-}
-
-struct Partitions;
-
-impl Visitor<'_> for Partitions {
-    type Value = Vec<Partition>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("partitions separated by spaces")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Vec<Partition>, E> {
-        let parse = |part| Partition::parse(part).ok_or_else(|| E::custom(format_args!("{part:?} is no partition")));
-        text.split_terminator(' ').map(parse).collect()
+        write!(f, "{base},{attempt:08x},{rows},{messages},{bytes},{file_crc32c:08x},{rows_crc32c:08x},{first},{last}")
     }
 }

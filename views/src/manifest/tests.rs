@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use schema::Minute;
+use schema::{Minute, ServiceName};
 use storage::{FileStore, SimDisk, Store, layout, sealed};
 use tokio::runtime::Runtime;
 
@@ -11,19 +11,27 @@ use super::*;
 use crate::error::ViewError;
 use crate::period::Period;
 
-fn partition() -> impl Strategy<Value = Partition> {
-    let names = (any::<bool>(), 0..20_000_u32, any::<u64>(), any::<u32>());
-    (names, any::<[u64; 3]>(), any::<u32>(), 0..1000_u32).prop_map(
-        |((month, day, base, attempt), [rows, messages, bytes], crc32c, first)| {
-            let date = schema::Date::new(day).unwrap();
-            let period = if month { Period::Month(date.month()) } else { Period::Day(date) };
+fn partition(service: &'static str, period: Period) -> impl Strategy<Value = Partition> {
+    let names = (any::<u64>(), any::<u32>());
+    (names, any::<[u32; 3]>(), any::<[u32; 2]>(), 0..1000_u32).prop_map(
+        move |((base, attempt), [rows, messages, bytes], [file_crc32c, rows_crc32c], first)| {
+            let [rows, messages, bytes] = [rows, messages, bytes].map(u64::from);
             let (first, last) = (Minute::new(first).unwrap(), Minute::new(first + 7).unwrap());
-            Partition { period, base, attempt, rows, messages, bytes, crc32c, first, last }
+            let service = ServiceName::new(service).unwrap();
+            Partition { service, period, base, attempt, rows, messages, bytes, file_crc32c, rows_crc32c, first, last }
         },
     )
 }
 
-fn manifest(number: u64, services: Vec<ServiceViews>) -> Manifest {
+fn partitions() -> impl Strategy<Value = Vec<Partition>> {
+    (any::<bool>(), 0..20_000_u32).prop_flat_map(|(month, day)| {
+        let date = schema::Date::new(day).unwrap();
+        let period = if month { Period::Month(date.month()) } else { Period::Day(date) };
+        Vec::from(["a, \"b\" c", "checkout"].map(|service| partition(service, period)))
+    })
+}
+
+fn manifest(number: u64, pages: Vec<Page>) -> Manifest {
     Manifest {
         version: Manifest::VERSION,
         number,
@@ -45,8 +53,8 @@ fn manifest(number: u64, services: Vec<ServiceViews>) -> Manifest {
             messages: 0,
             latest: None,
         }],
-        content: Manifest::hash_content(&services),
-        services,
+        content: Manifest::hash_content(&pages),
+        pages,
     }
 }
 
@@ -58,13 +66,29 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn a_manifest_reads_back_as_it_was_published(partitions in prop::collection::vec(partition(), 0..5)) {
+    fn a_manifest_and_its_pages_read_back_as_they_were_published(partitions in partitions(), attempt: u32) {
         Runtime::new().unwrap().block_on(async {
             let store = store();
-            let service = ServiceName::new("a, \"b\" c").unwrap();
-            let manifest = manifest(1, vec![ServiceViews { service, partitions }]);
+            let (page, file) = Page::of(partitions[0].period, 9, &partitions).unwrap();
+            let page = Page { attempt, ..page };
+            store.create(&page.key(), file.into()).await.unwrap();
+            let manifest = manifest(1, vec![page]);
             manifest.publish(&store).await.unwrap();
-            assert_eq!(*Manifest::newest(&store).await.unwrap().unwrap(), manifest);
+            let found = Manifest::newest(&store).await.unwrap().unwrap();
+            assert_eq!(*found, manifest);
+            assert_eq!(found.partitions(&store).await.unwrap(), partitions);
+        });
+    }
+
+    #[test]
+    fn a_page_with_another_byte_is_refused_by_name(partitions in partitions(), at: prop::sample::Index, bit in 0..8_u32) {
+        Runtime::new().unwrap().block_on(async {
+            let store = store();
+            let (page, mut file) = Page::of(partitions[0].period, 9, &partitions).unwrap();
+            *at.get_mut(&mut file) ^= 1_u8 << bit;
+            store.create(&page.key(), file.into()).await.unwrap();
+            let refused = page.read(&store).await;
+            assert!(matches!(refused, Err(ViewError::Corrupt { name, .. }) if name == page.key().to_string()));
         });
     }
 }
@@ -101,17 +125,18 @@ fn the_newest_is_found_without_a_hint_with_an_old_one_and_with_a_wrong_one() {
 
 #[test]
 fn content_is_hashed_whatever_the_files_are_called() {
-    let views = |partition| vec![ServiceViews { service: ServiceName::new("a").unwrap(), partitions: vec![partition] }];
-    let text = "2026-11-21,56,0a0b0c0d,1440,86400,98304,01020304,29894400,29895839";
-    let parse = |text: &str| -> ServiceViews {
-        serde_json::from_value(serde_json::json!({"service": "a", "partitions": text})).unwrap()
+    let hash = |partition: &Partition| {
+        let (page, _) = Page::of(partition.period, 9, std::slice::from_ref(partition)).unwrap();
+        Manifest::hash_content(&[page])
     };
-    let one = parse(text).partitions.remove(0);
-    let renamed = Partition { base: 9, attempt: 4, bytes: 1, ..one.clone() };
-    let other = Partition { crc32c: 5, ..one.clone() };
+    let text = "56,0a0b0c0d,1440,86400,98304,05060708,01020304,29894400,29895839";
+    let period = Period::Day("2026-11-21".parse().unwrap());
+    let one = Partition::parse(ServiceName::new("a").unwrap(), period, text).unwrap();
+    let renamed = Partition { base: 9, attempt: 4, bytes: 1, file_crc32c: 2, ..one.clone() };
+    let other = Partition { rows_crc32c: 5, ..one.clone() };
     assert_eq!(one.to_string(), text);
-    assert_eq!(Manifest::hash_content(&views(one.clone())), Manifest::hash_content(&views(renamed)));
-    assert_ne!(Manifest::hash_content(&views(one)), Manifest::hash_content(&views(other)));
+    assert_eq!(hash(&one), hash(&renamed));
+    assert_ne!(hash(&one), hash(&other));
 }
 
 #[test]

@@ -1,20 +1,28 @@
-//! Answers against the count, row by row and column by column.
+//! Answers against the count: by fingerprint, and where these differ row by row
+//! and column by column.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use schema::{MetricAggregate, Minute};
 
-use super::{Difference, Pass};
-use crate::error::{Result, ViewError};
-use crate::fold::{Row, Table};
-use crate::query::{Every, View};
+use super::Difference;
+use super::answers::{Answers, Print, Prints, STEP, VIEWS};
+use super::pass::Pass;
+use crate::error::Result;
+use crate::fold::Row;
+use crate::query::View;
+use crate::reader::is_gone;
 use crate::recount::{PlainMetric, PlainRow, Recount};
-use crate::selection::Selection;
 
 impl Pass<'_> {
     /// Compares the three answers for `minutes` with what was counted.
-    pub(super) async fn compare(&mut self, minutes: Range<u32>, counts: &[Recount; 2]) -> Result<()> {
+    pub(super) async fn compare(
+        &mut self,
+        answers: &Answers,
+        minutes: Range<u32>,
+        counts: &[Recount; 2],
+    ) -> Result<()> {
         let [batch, realtime] = counts;
         let mut merged: Rows<'_> = Rows::new();
         for ((minute, service), row) in batch.rows().iter().chain(realtime.rows()) {
@@ -23,57 +31,66 @@ impl Pass<'_> {
         }
         merged.retain(|(minute, _), _| minutes.contains(minute));
         self.verdict.messages += merged.values().map(|row| row.messages).sum::<u64>();
-        self.compare_view(View::Batch, &minutes, &within(batch, &minutes)).await?;
-        self.compare_view(View::Realtime, &minutes, &within(realtime, &minutes)).await?;
-        self.compare_view(View::Merged, &minutes, &merged).await
-    }
-
-    async fn compare_view(&mut self, view: View, minutes: &Range<u32>, counted: &Rows<'_>) -> Result<()> {
-        let answers = self.answers.take();
-        let taken;
-        let table = match &answers {
-            Some(answers) => answers.of(view),
-            None => {
-                let bound = |minute| Minute::new(minute).unwrap_or(Minute::MAX);
-                let selection = Selection::minutes(bound(minutes.start)..bound(minutes.end));
-                taken = self.take_answer(view, selection).await?;
-                taken.as_ref()
+        let rows = [within(batch, &minutes), within(realtime, &minutes), merged];
+        for (view, counted) in VIEWS.into_iter().zip(&rows) {
+            if let Some(prints) = answers.of(view) {
+                self.compare_view(view, prints, &minutes, counted).await?;
             }
-        };
-        if let Some(table) = table {
-            let rows = table.rows_by_time();
-            let rows = rows.iter().filter(|row| minutes.contains(&row.minute.get()));
-            let answered = rows.map(|row| ((row.minute.get(), row.service.as_str()), plain(row)));
-            self.compare_rows(view, counted, &answered.collect());
         }
-        self.answers = answers;
         Ok(())
     }
 
-    /// The three answers to the whole question.
-    pub(super) async fn take_answers(&mut self) -> Result<Answers> {
-        let mut tables = Vec::new();
-        for view in Answers::VIEWS {
-            tables.push(self.take_answer(view, Selection::minutes(self.verify.query.minutes())).await?);
+    async fn compare_view(
+        &mut self,
+        view: View,
+        answered: &Prints,
+        minutes: &Range<u32>,
+        counted: &Rows<'_>,
+    ) -> Result<()> {
+        let mut expected = Prints::new();
+        for ((minute, service), row) in counted {
+            expected.entry(minute / STEP).or_default().add(*minute, service, row);
         }
-        Ok(Answers(tables))
+        let answered = answered.range(minutes.start / STEP..minutes.end.div_ceil(STEP));
+        let steps: BTreeSet<u32> = answered.clone().map(|(step, _)| *step).chain(expected.keys().copied()).collect();
+        let answered: Prints = answered.map(|(step, print)| (*step, *print)).collect();
+        for step in steps {
+            let these = (step * STEP).max(minutes.start)..(step * STEP + STEP).min(minutes.end);
+            let print = |prints: &Prints| prints.get(&step).copied().unwrap_or_default();
+            let (expected, found): (Print, Print) = (print(&expected), print(&answered));
+            if !self.is_counted(view, &these) {
+                continue;
+            }
+            if expected == found {
+                self.verdict.rows += expected.rows;
+            } else {
+                self.show(view, &these, counted).await?;
+            }
+        }
+        Ok(())
     }
 
-    /// One answer; none where a file behind it is damaged, which is a difference.
-    async fn take_answer(&mut self, view: View, mut selection: Selection) -> Result<Option<Table>> {
-        let services = &self.verify.query.services;
-        if !services.is_empty() {
-            selection = selection.of_services(services.iter().cloned());
-        }
-        let mut table = Table::selecting(&self.reader.metrics, selection.clone());
-        match self.plan.fold(self.reader, view, &selection, Every::Minute, &mut table).await {
-            Ok(()) => Ok(Some(table)),
-            Err(ViewError::Corrupt { name, why } | ViewError::DatedFile { name, why }) => {
-                self.file(&name, why);
-                Ok(None)
+    /// Takes the answer for `minutes`, which differs, once more, to say where.
+    async fn show(&mut self, view: View, minutes: &Range<u32>, counted: &Rows<'_>) -> Result<()> {
+        let before = self.verdict.found;
+        match self.take_answer(view, minutes).await {
+            Ok(Some(table)) => {
+                let rows = table.rows_by_time();
+                let answered = rows.iter().map(|row| ((row.minute.get(), row.service.as_str()), plain(row)));
+                let counted = counted.iter().filter(|((minute, _), _)| minutes.contains(minute));
+                self.compare_rows(view, &counted.map(|(key, row)| (*key, row.clone())).collect(), &answered.collect());
             }
-            Err(error) => Err(error),
+            Ok(None) => {}
+            Err(error) if is_gone(&error) => {}
+            Err(error) => return Err(error),
         }
+        if self.verdict.found == before {
+            let start = |minute| Minute::new(minute).unwrap_or(Minute::MAX).start();
+            let (from, to) = (start(minutes.start), start(minutes.end));
+            let why = format!("its rows from {from} to {to} differed, and are gone: a newer view has superseded them");
+            self.file(&format!("{view} view"), why);
+        }
+        Ok(())
     }
 
     fn compare_rows(&mut self, view: View, counted: &Rows<'_>, answered: &Rows<'_>) {
@@ -115,18 +132,6 @@ impl Pass<'_> {
     }
 }
 
-/// An answer a view, all of one plan.
-pub(super) struct Answers(Vec<Option<Table>>);
-
-impl Answers {
-    const VIEWS: [View; 3] = [View::Batch, View::Realtime, View::Merged];
-
-    fn of(&self, view: View) -> Option<&Table> {
-        let at = Self::VIEWS.iter().position(|&taken| taken == view)?;
-        self.0.get(at)?.as_ref()
-    }
-}
-
 /// Rows by minute and service.
 type Rows<'a> = BTreeMap<(u32, &'a str), PlainRow>;
 
@@ -136,7 +141,7 @@ fn within<'a>(count: &'a Recount, minutes: &Range<u32>) -> Rows<'a> {
 }
 
 /// An answer's row in the recount's terms.
-fn plain(row: &Row<'_>) -> PlainRow {
+pub(super) fn plain(row: &Row<'_>) -> PlainRow {
     let metric = |metric: &MetricAggregate| PlainMetric {
         sum: metric.sum,
         max: metric.max.get(),

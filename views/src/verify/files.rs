@@ -1,34 +1,46 @@
-//! The files behind the answers: Doubles, and the manifest's content hash.
+//! The files behind the answers: their bytes, Doubles, and the content hashes.
 
 use bytes::Bytes;
 use schema::Minute;
 
-use super::{Difference, Pass};
+use super::Difference;
+use super::pass::Pass;
 use crate::chain::Link;
 use crate::doubles;
 use crate::error::{Result, ViewError};
-use crate::manifest::Manifest;
+use crate::manifest::{self, Manifest};
 use crate::query::View;
+use crate::view_file;
 
 impl Pass<'_> {
-    /// Checks the Doubles of every view file behind the answers.
+    /// Checks every view file behind the answers: its bytes against what names it, its Doubles.
     pub(super) async fn check_files(&mut self) -> Result<()> {
         let plan = self.plan;
-        let selection = self.verify.query.selection();
-        for (service, partition) in plan.partitions(&selection) {
-            let key = partition.key(service);
+        for partition in &plan.partitions {
+            let key = partition.key();
             let bytes = self.reader.store.read(&key).await?;
+            if let Some(why) = partition.differs(&bytes) {
+                self.file(&key, why);
+            }
             self.check_doubles(View::Batch, key.as_str(), bytes)?;
         }
         for link in plan.chains.iter().flat_map(|chain| &chain.links) {
             if let Link::View(view) = link {
-                self.check_doubles(View::Realtime, &view.name(), view.bytes(self.reader).await?)?;
+                let (name, bytes) = (view.name(), view.bytes(self.reader).await?);
+                if let Some(why) = view_file::differs(&bytes) {
+                    self.file(&name, why);
+                }
+                self.check_doubles(View::Realtime, &name, bytes)?;
             }
         }
-        if let Some(manifest) = &plan.manifest
-            && manifest.content != Manifest::hash_content(&manifest.services)
-        {
-            self.file(&format!("manifest {}", manifest.number), "its content hash is not that of its partitions");
+        let Some(manifest) = &plan.manifest else { return Ok(()) };
+        if manifest.content != Manifest::hash_content(&manifest.pages) {
+            self.file(&format!("manifest {}", manifest.number), "its content hash is not that of its pages");
+        }
+        for page in manifest.pages_of(&self.verify.query.selection()) {
+            if page.content != manifest::hash_content(&page.read(&*self.reader.store).await?) {
+                self.file(&page.key(), "its content hash is not that of its partitions");
+            }
         }
         Ok(())
     }

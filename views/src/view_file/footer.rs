@@ -4,9 +4,13 @@
 use parquet::file::metadata::KeyValue;
 use schema::Minute;
 
+use super::whole::UNKNOWN;
+
 const PREFIX: &str = "hourglass.";
 const GROUPS: &str = "groups";
 const CHECKSUM: &str = "crc32c";
+/// The key of the whole file's checksum (`whole`), which stands last.
+pub(super) const FILE: &str = "hourglass.file";
 
 /// What the footer says of one row group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,12 +46,14 @@ impl Footer {
             .collect();
         let checksum = format!("{:08x}", checksum(&entries));
         entries.push(KeyValue::new(format!("{PREFIX}{CHECKSUM}"), checksum));
+        entries.push(KeyValue::new(FILE.to_owned(), UNKNOWN.to_owned()));
         entries
     }
 
     /// Reads what `encode` wrote; entries of other tools are ignored.
     pub(super) fn decode(entries: &[KeyValue]) -> Result<Footer, String> {
-        let ours: Vec<&KeyValue> = entries.iter().filter(|entry| entry.key.starts_with(PREFIX)).collect();
+        let ours = |entry: &&KeyValue| entry.key.starts_with(PREFIX) && entry.key != FILE;
+        let ours: Vec<&KeyValue> = entries.iter().filter(ours).collect();
         let Some((sealed, covered)) = ours.split_last() else {
             return Err("it has no hourglass metadata".into());
         };

@@ -137,3 +137,17 @@ fn other_tools_find_the_columns_by_name_and_the_nearest_doubles() {
     let exact = batches[0].column_by_name("cpu_exact").unwrap();
     assert_eq!(exact.data_type().to_string(), "Decimal128(38, 6)");
 }
+
+#[test]
+fn every_flipped_bit_shows_in_the_checksum_of_the_whole_file() {
+    let sound = written(&few()).bytes.to_vec();
+    assert_eq!(differs(&sound), None);
+    for at in 0..sound.len() {
+        let mut file = sound.clone();
+        file[at] ^= 1 << (at % 8);
+        assert!(differs(&file).is_some(), "byte {at}");
+    }
+    assert!(differs(&sound[..sound.len() - 1]).is_some());
+    assert!(differs(&[&sound[..], b"x"].concat()).is_some());
+    assert!(differs(b"").is_some());
+}

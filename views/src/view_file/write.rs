@@ -17,6 +17,7 @@ use schema::{Metrics, Minute, nearest_f64};
 
 use super::columns::{self, PRECISION, SCALE};
 use super::footer::{Footer, Group};
+use super::whole;
 use crate::error::Result;
 use crate::fold::{Row, Table};
 use crate::row_bytes;
@@ -67,8 +68,10 @@ fn encode(metrics: &Metrics, rows: &[Row<'_>], notes: &[(&str, String)]) -> Resu
     }
     footer.encode().into_iter().for_each(|entry| writer.append_key_value_metadata(entry));
 
+    let mut file = writer.into_inner()?;
+    whole::seal(&mut file);
     Ok(Written {
-        bytes: writer.into_inner()?.into(),
+        bytes: file.into(),
         rows: rows.len() as u64,
         messages: rows.iter().map(|row| row.msg_num).sum(),
         crc32c: footer.crc32c(),

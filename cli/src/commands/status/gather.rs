@@ -1,14 +1,14 @@
 //! What the files say about a place: the monitor here, the batch view, and what an answer would cover. A file that
 //! cannot be read becomes a problem instead of hiding the rest.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use anyhow::Context;
 use log::{Cut, Identity, Snapshot};
 use schema::{Micros, MonitorId, Source};
 use storage::layout;
-use views::{Coverage, Manifest};
+use views::{Coverage, Manifest, Partition};
 use views::{Every, Query, View, query};
 
 use crate::advice::REBUILD;
@@ -26,6 +26,8 @@ pub(in crate::commands) struct State {
     pub(super) live: Option<monitor::Status>,
     /// The newest batch view.
     pub(super) manifest: Option<Arc<Manifest>>,
+    /// How many services it has rows of; 0 where that cannot be read.
+    pub(super) services: usize,
     /// What an answer would cover now.
     pub(super) coverage: Option<Coverage>,
     /// The newest published cut of each monitor.
@@ -50,8 +52,12 @@ impl State {
         let manifest = Manifest::newest(&*place.store).await;
         state.manifest = state.kept(manifest.map_err(Into::into)).flatten();
         if let Some(manifest) = state.manifest.clone() {
-            let damaged = damaged_views(place, &manifest).await;
-            state.unreadable.extend(damaged.unwrap_or_else(|error| vec![in_full(&error)]));
+            let partitions = manifest.partitions(&*place.store).await;
+            if let Some(partitions) = state.kept(partitions.map_err(Into::into)) {
+                state.services = partitions.iter().map(|partition| &partition.service).collect::<BTreeSet<_>>().len();
+                let damaged = damaged_views(place, &partitions).await;
+                state.unreadable.extend(damaged.unwrap_or_else(|error| vec![in_full(&error)]));
+            }
         }
         let coverage = coverage(place).await;
         state.coverage = state.kept(coverage);
@@ -90,12 +96,10 @@ async fn coverage(place: &Place) -> anyhow::Result<Coverage> {
 }
 
 /// The batch views in force that are gone, or not as long as they were built; what they hold is for `verify`.
-async fn damaged_views(place: &Place, manifest: &Manifest) -> anyhow::Result<Vec<String>> {
+async fn damaged_views(place: &Place, partitions: &[Partition]) -> anyhow::Result<Vec<String>> {
     let listed = place.store.list(&layout::batch()).await?;
     let lengths: HashMap<_, _> = listed.into_iter().map(|file| (file.key, file.len)).collect();
-    let named = manifest.services.iter().flat_map(|service| {
-        service.partitions.iter().map(|partition| (partition.key(&service.service), partition.bytes))
-    });
+    let named = partitions.iter().map(|partition| (partition.key(), partition.bytes));
     let wrong = named.filter(|(key, bytes)| lengths.get(key) != Some(bytes)).map(|(key, bytes)| {
         let found = lengths.get(&key).map_or("gone".to_owned(), |found| format!("{found} bytes long, not {bytes}"));
         format!("{key} is {found}; {REBUILD}")

@@ -42,7 +42,7 @@ pub(super) fn text(place: &Place, state: &State, problems: &[String]) -> String 
     }
     match &state.manifest {
         Some(manifest) => {
-            let (messages, services) = (grouped(manifest.messages()), manifest.services.len());
+            let (messages, services) = (grouped(manifest.messages()), state.services);
             line("batch", format!("manifest {}: {messages} messages of {services} services", manifest.number));
             line("", format!("up to the tick at {}, built at {}", manifest.latest_tick, manifest.built_at));
         }
@@ -80,7 +80,7 @@ pub(super) fn json(place: &Place, state: &State, problems: &[String]) -> Result<
             "built_at": manifest.built_at.to_string(),
             "latest_tick": manifest.latest_tick.to_string(),
             "messages": manifest.messages(),
-            "services": manifest.services.len(),
+            "services": state.services,
             "content": manifest.content,
         })
     });

@@ -182,6 +182,7 @@ impl Town {
             memory: 64 << 20,
             scratch: std::env::temp_dir(),
             threads: 1,
+            check: true,
             progress: Arc::default(),
         };
         rebuild(self.store.clone(), self.clock.clone(), options).await.unwrap();
