@@ -1,32 +1,37 @@
 //! The data folder and store that a command works on: found, created where a role may create them, or refused
 //! with what to do about it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use schema::Metrics;
 use serde::{Deserialize, Serialize};
 use storage::layout::{self, DataFolder};
-use storage::{Clock, Created, Disk, FileStore, LocalDisk, Store, StoreError, WallClock, sealed};
+use storage::{
+    Clock, Created, Disk, FileStore, HdfsOptions, HdfsStore, LocalDisk, Store, StoreError, WallClock, sealed,
+};
+use tempfile::TempDir;
 use views::{BuildOptions, Reader};
 
 use crate::advice::Advice;
-use crate::config::Settings;
+use crate::config::{Settings, StoreUrl};
 
 /// Where a command works. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     /// The data folder's path.
     pub(crate) data: PathBuf,
+    /// That folder, where it is one for this command alone: a reader was given a store and nothing else.
+    borrowed: Option<Arc<TempDir>>,
     /// The same, as everything below it is named.
     pub(crate) folder: DataFolder,
     /// The local disk.
     pub(crate) disk: Arc<dyn Disk>,
-    /// The store's root.
-    pub(crate) root: PathBuf,
     /// The shared store.
     pub(crate) store: Arc<dyn Store>,
+    /// Where that is.
+    pub(crate) url: StoreUrl,
     /// The clock.
     pub(crate) clock: Arc<dyn Clock>,
     /// The store's metrics.
@@ -43,12 +48,19 @@ struct Description {
 const VERSION: u32 = 1;
 
 impl Place {
-    /// A store that is there.
+    /// A store that is there. Where the store is named, no data folder need be.
     ///
     /// # Errors
-    /// No data folder named, or no store in it.
+    /// Nothing named, or no store there.
     pub(crate) async fn existing(settings: &Settings) -> Result<Self> {
-        let mut place = Self::named(settings)?;
+        let mut place = match (&settings.data.0, &settings.store.0) {
+            (None, Some(_)) => {
+                let folder = Arc::new(tempfile::tempdir().context("cannot make a temporary folder")?);
+                let place = Self::with_data(settings, folder.path().to_owned()).await?;
+                Self { borrowed: Some(folder), ..place }
+            }
+            _ => Self::named(settings).await?,
+        };
         match place.described().await? {
             Some(metrics) => place.metrics = metrics,
             None => return Err(place.missing()),
@@ -61,9 +73,8 @@ impl Place {
     /// # Errors
     /// No data folder named, or a store whose metrics are others than configured.
     pub(crate) async fn existing_or_new(settings: &Settings) -> Result<Self> {
-        let mut place = Self::named(settings)?;
+        let mut place = Self::named(settings).await?;
         place.disk.create_folders(&place.data)?;
-        place.disk.create_folders(&place.root)?;
         let wanted = settings.metrics.0.clone();
         if place.described().await?.is_none() {
             place.describe(wanted.clone().unwrap_or_default()).await?;
@@ -95,25 +106,37 @@ impl Place {
         }
     }
 
-    fn named(settings: &Settings) -> Result<Self> {
+    /// The data folder's path, unless the command has none.
+    pub(crate) fn own_data(&self) -> Option<&Path> {
+        self.borrowed.is_none().then_some(&self.data)
+    }
+
+    async fn named(settings: &Settings) -> Result<Self> {
         let data = settings.data.0.clone().ok_or_else(|| {
             anyhow!("no data folder is given")
                 .advise("give --data DIR, set HOURGLASS_DATA, or write data = \"DIR\" in hourglass.toml")
         })?;
         let data = std::path::absolute(&data.0)
             .with_context(|| format!("cannot find the data folder {}", data.0.display()))?;
+        Self::with_data(settings, data).await
+    }
+
+    async fn with_data(settings: &Settings, data: PathBuf) -> Result<Self> {
         let disk: Arc<dyn Disk> = Arc::new(LocalDisk::new());
         let folder = DataFolder::new(data.clone());
-        let root = settings.store.0.as_ref().map_or_else(|| folder.store(), |root| root.0.clone());
-        let store: Arc<dyn Store> = Arc::new(FileStore::new(Arc::clone(&disk), root.clone()));
+        let url = settings.store.0.clone().unwrap_or_else(|| StoreUrl::Folder(folder.store()));
+        let store: Arc<dyn Store> = match &url {
+            StoreUrl::Folder(root) => Arc::new(FileStore::new(Arc::clone(&disk), root.clone())),
+            StoreUrl::Hdfs(url) => Arc::new(hdfs(url, settings).await?),
+        };
         let clock: Arc<dyn Clock> = Arc::new(WallClock::new());
-        Ok(Self { data, folder, disk, root, store, clock, metrics: Metrics::default() })
+        Ok(Self { data, borrowed: None, folder, disk, store, url, clock, metrics: Metrics::default() })
     }
 
     /// The metrics in the store's description; `None` without one.
     async fn described(&self) -> Result<Option<Metrics>> {
         let key = layout::store();
-        let named = || format!("{}", key.below(&self.root).display());
+        let named = || format!("{}/{key}", self.url);
         let bytes = match self.store.read(&key).await {
             Ok(bytes) => bytes,
             Err(StoreError::NotFound { .. }) => return Ok(None),
@@ -135,19 +158,31 @@ impl Place {
         let created = self.store.create(&layout::store(), sealed::seal(&description)?.into()).await;
         match created {
             Ok(Created::Created | Created::Exists) | Err(StoreError::Unknown { .. }) => Ok(()),
-            Err(error) => Err(error).with_context(|| format!("cannot create a store in {}", self.root.display())),
+            Err(error) => Err(error).with_context(|| format!("cannot create a store in {}", self.url)),
         }
     }
 
     fn missing(&self) -> anyhow::Error {
-        anyhow!("there is no store in {}", self.root.display()).advise(format!(
+        anyhow!("there is no store in {}", self.url).advise(format!(
             "start one with `hourglass up --data {}`, or name the folder where one is",
             self.data.display()
         ))
     }
 
     fn mismatch(&self, wanted: &Metrics, found: &Metrics) -> anyhow::Error {
-        anyhow!("metrics = \"{wanted}\", but the store in {} has \"{found}\"", self.root.display())
+        anyhow!("metrics = \"{wanted}\", but the store in {} has \"{found}\"", self.url)
             .advise("a store's metrics are fixed when it is created: leave the key out, or use another store")
     }
+}
+
+async fn hdfs(url: &str, settings: &Settings) -> Result<HdfsStore> {
+    let options = HdfsOptions {
+        replication: settings.hdfs_replication.0.map(|copies| copies.0 as u32),
+        block_size: settings.hdfs_block_size.0.map(|size| size.0),
+        ..HdfsOptions::default()
+    };
+    HdfsStore::open(url, &options).await.with_context(|| format!("cannot open the store {url}")).advise(
+        "see that its name node is up, that HADOOP_CONF_DIR holds the cluster's core-site.xml and hdfs-site.xml where it \
+         needs more than host and port, and that HADOOP_USER_NAME may write there",
+    )
 }

@@ -6,10 +6,13 @@
 mod acking;
 pub mod hdfs;
 mod process;
+pub mod proxy;
+mod senders;
 mod skip;
 
 pub use acking::{AckingClient, message};
 pub use process::{Ended, Hourglass, hourglass, run};
+pub use senders::{Senders, assert_all_there};
 pub use skip::skip;
 
 use std::time::{Duration, Instant};

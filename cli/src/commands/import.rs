@@ -68,7 +68,7 @@ async fn undo(place: &Place, hash: &str) -> Result<Outcome> {
         .advise("give the 64 hex digits that the import printed")?;
     let listed = "`hourglass status` lists the imports that count";
     match import::newest(&*place.store, hash).await? {
-        None => return Err(anyhow!("{} has no import {hash}", place.root.display()).advise(listed)),
+        None => return Err(anyhow!("{} has no import {hash}", place.url).advise(listed)),
         Some(cut) if cut.withdrawn => return Err(anyhow!("import {hash} is withdrawn already").advise(listed)),
         Some(_) => import::undo(&*place.store, hash, place.clock.now()).await.advise(listed)?,
     };

@@ -1,8 +1,9 @@
 //! The one table of configuration keys. From it come the flags, the `HOURGLASS_*` variables, the keys a file may
 //! hold, `config show`, the help and the reference. A key is added here and nowhere else.
 
-use super::setting::{Address, Folder, Maybe, Setting, Size, Span, StoreRoot, Whole};
+use super::setting::{Address, Folder, Maybe, Setting, Size, Span, Whole};
 use super::setting_nouns::Cron;
+use super::store_url::StoreUrl;
 use chrono_tz::Tz;
 use schema::{Metrics, MonitorId};
 
@@ -102,8 +103,12 @@ macro_rules! keys {
 keys! {
     /// The data folder of this machine: day logs, journals, queues, local views. Created if it is not there.
     data: Maybe<Folder> = "data", "", ANY;
-    /// The store that all monitors, schedulers and readers share. Unset: the folder `store` in the data folder.
-    store: Maybe<StoreRoot> = "store", "", ANY;
+    /// The store that all monitors, schedulers and readers share: a folder, or one of HDFS, whose settings come from HADOOP_CONF_DIR and whose user from HADOOP_USER_NAME. Unset: the folder `store` in the data folder. Who only reads needs no data folder beside it.
+    store: Maybe<StoreUrl> = "store", "", ANY;
+    /// Copies of each block of a store in HDFS. Unset: the cluster's own.
+    hdfs_replication: Maybe<Whole<1, 512>> = "hdfs.replication", "", ANY;
+    /// Bytes in a block of a store in HDFS. Unset: the cluster's own.
+    hdfs_block_size: Maybe<Size<MIB, TIB>> = "hdfs.block_size", "", ANY;
     /// The monitor's id, part of every file name it writes. Unset: the host name. Fixed at the first start.
     id: Maybe<MonitorId> = "id", "", MONITORS;
     /// The metrics of a message, separated by commas. `name=used` reads a `{Total, Free}` pair as Total - Free instead of as a utilisation. Fixed when the store is created, refused if it has others. Unset: the store's; a new store gets cpu,ram,disk.

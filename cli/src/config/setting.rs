@@ -67,36 +67,6 @@ impl Setting for Folder {
     }
 }
 
-/// Where the shared store is: a folder, or the same written as a `file:` URL.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct StoreRoot(pub(crate) PathBuf);
-
-impl fmt::Display for StoreRoot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.display().fmt(f)
-    }
-}
-
-impl Setting for StoreRoot {
-    const PLACEHOLDER: &'static str = "STORE";
-
-    fn read(text: &str) -> Result<Self, String> {
-        let path = match text.strip_prefix("file:") {
-            Some(rest) => rest.strip_prefix("//").unwrap_or(rest),
-            None => text,
-        };
-        match text.split_once("://") {
-            Some((scheme, _)) if scheme != "file" => Err(format!("stores of the kind {scheme}: are not supported")),
-            _ if path.is_empty() => Err("the path is empty".into()),
-            _ => Ok(Self(PathBuf::from(path))),
-        }
-    }
-
-    fn allowed() -> String {
-        "a folder, or file:/path".into()
-    }
-}
-
 /// A TCP address to listen on; names are resolved when it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address(pub(crate) String);
@@ -285,14 +255,6 @@ mod tests {
         for bad in ["7070", ":7070", "localhost", "localhost:70700"] {
             assert!(Address::read(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn stores_are_folders_for_now() {
-        for text in ["/srv/store", "file:/srv/store", "file:///srv/store"] {
-            assert_eq!(StoreRoot::read(text).unwrap().0, PathBuf::from("/srv/store"));
-        }
-        assert!(StoreRoot::read("hdfs://name:8020/x").is_err());
     }
 
     proptest::proptest! {

@@ -16,8 +16,11 @@ pub(super) fn text(place: &Place, state: &State, problems: &[String]) -> String 
     let mut line = |name: &str, words: String| {
         let _ = writeln!(out, "{name:10}  {words}");
     };
-    line("data", place.data.display().to_string());
-    line("store", format!("{}, metrics {}", place.root.display(), place.metrics));
+    line(
+        "data",
+        place.own_data().map_or("none given: what the store shows".to_owned(), |data| data.display().to_string()),
+    );
+    line("store", format!("{}, metrics {}", place.url, place.metrics));
     if let Some(identity) = &state.identity {
         line("monitor", format!("{}, incarnation {}", identity.id, identity.incarnation));
     }
@@ -85,8 +88,8 @@ pub(super) fn json(place: &Place, state: &State, problems: &[String]) -> Result<
         })
     });
     let status: Value = json!({
-        "data": place.data.display().to_string(),
-        "store": place.root.display().to_string(),
+        "data": place.own_data().map(|data| data.display().to_string()),
+        "store": place.url.to_string(),
         "metrics": place.metrics,
         "monitor": monitor,
         "batch": batch,
