@@ -199,18 +199,20 @@ impl Uploader {
         }
         let key = self.key(seq, date);
         let mut stored = self.sides.store.length(&key).await?.unwrap_or(0);
-        while stored < length {
+        // Also where nothing is lacking: an append settles what an interrupted one left, and only then it is durable.
+        loop {
+            if stored > length {
+                let (found, committed) = (format!("{stored} bytes"), format!("{length}"));
+                return Err(UploadError::Ahead { key, found, committed });
+            }
             let to = length.min(stored + self.bytes);
             let bytes = self.local(seq, date, stored, to)?;
             match self.sides.store.append(&key, stored, bytes).await {
+                Ok(()) if to == length => break,
                 Ok(()) => stored = to,
                 Err(StoreError::WrongLength { found, .. }) if found > stored => stored = found,
                 Err(error) => return Err(error.into()),
             }
-        }
-        if stored > length {
-            let (found, committed) = (format!("{stored} bytes"), format!("{length}"));
-            return Err(UploadError::Ahead { key, found, committed });
         }
         self.uploaded.position = end;
         Ok(())

@@ -7,10 +7,11 @@
 //! byte by byte or, once whole, by the CRC-32C that the journal has of them. Of the others the cut itself is compared,
 //! which has their lengths and checksums; whoever reads them holds them against it.
 
+use bytes::Bytes;
 use log::{Cut, DatedFile};
 use schema::{Date, Generation, Position, Source};
 use storage::layout::{self, DatedName};
-use storage::{Key, StoreError};
+use storage::{Key, Listed, StoreError};
 
 use super::{UploadError, Uploader};
 
@@ -38,11 +39,8 @@ impl Uploader {
                 continue;
             }
             match committed.iter().find(|file| (file.seq, file.date) == (seq, date)) {
-                Some(file) if listed.len > file.length => {
-                    return Err(ahead(listed.key, format!("{} bytes", listed.len), file.length.to_string()));
-                }
-                Some(_) if seq < self.uploaded.position.seq => {}
-                Some(file) => self.compare(&listed.key, file, listed.len).await?,
+                Some(file) if seq < self.uploaded.position.seq && listed.len <= file.length => {}
+                Some(file) => self.check_file(&listed, file).await?,
                 // Not here any more: uploaded and retired long ago.
                 None if seq < end.seq && !committed.iter().any(|file| file.seq == seq) => {}
                 None if listed.len == 0 => {}
@@ -76,6 +74,20 @@ impl Uploader {
             Ok(published) if published == *cut => Ok(()),
             _ => Err(ahead(key, "another content".to_owned(), files(&cut.files))),
         }
+    }
+
+    /// A file of a generation without a published cut must be a prefix of ours.
+    async fn check_file(&self, listed: &Listed, file: &Committed) -> Result<(), UploadError> {
+        // Nothing is appended, but the lease of a writer that crashed is taken: a reader would wait for it.
+        let stored = match self.sides.store.append(&listed.key, listed.len, Bytes::new()).await {
+            Ok(()) => listed.len,
+            Err(StoreError::WrongLength { found, .. }) => found,
+            Err(error) => return Err(error.into()),
+        };
+        if stored > file.length {
+            return Err(ahead(listed.key.clone(), format!("{stored} bytes"), file.length.to_string()));
+        }
+        self.compare(&listed.key, file, stored).await
     }
 
     /// The store's `stored` bytes of a file must be those that it begins with here.
