@@ -168,3 +168,34 @@ async fn a_name_node_that_was_away_is_used_again(cluster: &mut MiniCluster) {
     assert_eq!(store.read(&key("file")).await.unwrap(), "one\ntwo\n");
     assert_eq!(store.create(&key("made"), Bytes::new()).await.unwrap(), Created::Created);
 }
+
+/// A name service of two name nodes, by the configuration that Hadoop's own clients read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_outlives_its_active_name_node() {
+    let Some(mut cluster) = MiniCluster::start_highly_available() else { return };
+    let configuration = Some(cluster.client_configuration().display().to_string());
+    let options = HdfsOptions { configuration, ..HdfsOptions::default() };
+    let by_name = HdfsStore::open("hdfs://hourglass/store", &options).await.unwrap();
+    let by_default = HdfsStore::open("hdfs:///store", &options).await.unwrap();
+    let (file, made) = (key("file"), key("made"));
+    by_name.append(&file, 0, Bytes::from_static(b"one\n")).await.unwrap();
+    cluster.fail_over();
+    by_name.append(&file, 4, Bytes::from_static(b"two\n")).await.unwrap();
+    assert_eq!(by_default.create(&made, Bytes::from_static(b"x")).await.unwrap(), Created::Created);
+    assert_eq!(by_default.read(&file).await.unwrap(), "one\ntwo\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_node_that_is_gone_for_good_is_replaced_by_the_other() {
+    let Some(mut cluster) = MiniCluster::start_highly_available() else { return };
+    let configuration = Some(cluster.client_configuration().display().to_string());
+    let options = HdfsOptions { configuration, ..HdfsOptions::default() };
+    let store = HdfsStore::open("hdfs://hourglass/store", &options).await.unwrap();
+    let file = key("file");
+    store.append(&file, 0, Bytes::from_static(b"one\n")).await.unwrap();
+    cluster.lose_active_name_node();
+    let length = settled(&store, &file, 4).await;
+    assert_eq!(length, 4);
+    store.append(&file, 4, Bytes::from_static(b"two\n")).await.unwrap();
+    assert_eq!(store.read(&file).await.unwrap(), "one\ntwo\n");
+}

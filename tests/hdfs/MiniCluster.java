@@ -1,5 +1,6 @@
 import java.io.BufferedReader;
 import java.io.File;
+import java.io.FileOutputStream;
 import java.io.InputStreamReader;
 import java.util.ArrayList;
 import java.util.List;
@@ -9,12 +10,16 @@ import org.apache.hadoop.fs.permission.FsPermission;
 import org.apache.hadoop.hdfs.DFSConfigKeys;
 import org.apache.hadoop.hdfs.DistributedFileSystem;
 import org.apache.hadoop.hdfs.MiniDFSCluster;
+import org.apache.hadoop.hdfs.MiniDFSNNTopology;
 import org.apache.hadoop.hdfs.protocol.HdfsConstants;
 
 /**
- * A real HDFS in this process, for the tests: {@code MiniCluster FOLDER DATA_NODES SOFT_LIMIT_MS}.
+ * A real HDFS in this process, for the tests: {@code MiniCluster FOLDER DATA_NODES SOFT_LIMIT_MS [ha]}.
  *
- * <p>Prints {@code ready PORT}; then each line on standard input is a fault, answered by {@code done} or by
+ * <p>With {@code ha} there are two name nodes behind the name service {@code hourglass}, the first one active. What a
+ * client needs to know is in {@code FOLDER/conf}, as HADOOP_CONF_DIR wants it.
+ *
+ * <p>Prints {@code ready PORT}, the (first) name node's; then each line on standard input is a fault, answered by {@code done} or by
  * {@code failed WHY}. At the end of the input it all goes down. See tests/support/hdfs.rs, its other half.
  */
 public final class MiniCluster {
@@ -24,17 +29,44 @@ public final class MiniCluster {
   private final MiniDFSCluster cluster;
   private final List<MiniDFSCluster.DataNodeProperties> stopped = new ArrayList<>();
 
-  private MiniCluster(File folder, int dataNodes, long softLimit) throws Exception {
+  private MiniCluster(File folder, int dataNodes, long softLimit, boolean ha) throws Exception {
     Configuration conf = new Configuration();
     conf.set(MiniDFSCluster.HDFS_MINIDFS_BASEDIR, folder.getAbsolutePath());
     conf.setInt(DFSConfigKeys.DFS_REPLICATION_KEY, dataNodes);
     conf.setLong(DFSConfigKeys.DFS_NAMENODE_MIN_BLOCK_SIZE_KEY, 1024);
     conf.setInt(DFSConfigKeys.DFS_HEARTBEAT_INTERVAL_KEY, 1);
     conf.setInt(DFSConfigKeys.DFS_NAMENODE_HEARTBEAT_RECHECK_INTERVAL_KEY, 1000);
-    cluster = new MiniDFSCluster.Builder(conf).numDataNodes(dataNodes).format(true).build();
+    MiniDFSCluster.Builder builder = new MiniDFSCluster.Builder(conf).numDataNodes(dataNodes).format(true);
+    if (ha) {
+      builder.nnTopology(MiniDFSNNTopology.simpleHATopology());
+    }
+    cluster = builder.build();
+    if (ha) {
+      cluster.transitionToActive(0);
+    }
     cluster.waitActive();
-    cluster.setLeasePeriod(softLimit, HARD_LIMIT_MS);
+    tellClients(new File(folder, "conf"), ha);
+    setLeaseLimit(softLimit);
     fileSystem().setPermission(new Path("/"), new FsPermission((short) 0777));
+  }
+
+  /** Writes the configuration of a client. */
+  private void tellClients(File folder, boolean ha) throws Exception {
+    folder.mkdirs();
+    Configuration conf = new Configuration(false);
+    if (ha) {
+      conf.set("fs.defaultFS", "hdfs://hourglass");
+      conf.set("dfs.nameservices", "hourglass");
+      conf.set("dfs.ha.namenodes.hourglass", "nn0,nn1");
+      for (int node = 0; node < 2; node++) {
+        conf.set("dfs.namenode.rpc-address.hourglass.nn" + node, "127.0.0.1:" + cluster.getNameNodePort(node));
+      }
+    } else {
+      conf.set("fs.defaultFS", "hdfs://127.0.0.1:" + cluster.getNameNodePort());
+    }
+    try (FileOutputStream out = new FileOutputStream(new File(folder, "core-site.xml"))) {
+      conf.writeXml(out);
+    }
   }
 
   private void obey(String[] command) throws Exception {
@@ -42,7 +74,15 @@ public final class MiniCluster {
       case "restart-name-node" -> cluster.restartNameNode(0, true);
       case "stop-name-node" -> cluster.shutdownNameNode(0);
       case "start-name-node" -> cluster.restartNameNode(0, true);
-      case "lease-limit" -> cluster.setLeasePeriod(Long.parseLong(command[1]), HARD_LIMIT_MS);
+      case "fail-over" -> {
+        cluster.transitionToStandby(0);
+        cluster.transitionToActive(1);
+      }
+      case "lose-active" -> {
+        cluster.shutdownNameNode(0);
+        cluster.transitionToActive(1);
+      }
+      case "lease-limit" -> setLeaseLimit(Long.parseLong(command[1]));
       case "stop-data-node" -> stopped.add(cluster.stopDataNode(Integer.parseInt(command[1])));
       case "start-data-nodes" -> {
         for (MiniDFSCluster.DataNodeProperties node : stopped) {
@@ -61,18 +101,34 @@ public final class MiniCluster {
     }
   }
 
+  /** Of the first name node, while it is active. */
+  private void setLeaseLimit(long softLimit) {
+    cluster.setLeasePeriod(softLimit, HARD_LIMIT_MS, 0);
+  }
+
   private static long quota(String bytes) {
     return bytes.equals("none") ? HdfsConstants.QUOTA_RESET : Long.parseLong(bytes);
   }
 
   private DistributedFileSystem fileSystem() throws Exception {
-    return cluster.getFileSystem();
+    return cluster.getFileSystem(0);
   }
 
-  public static void main(String[] arguments) throws Exception {
+  public static void main(String[] arguments) {
+    try {
+      serve(arguments);
+      System.exit(0);
+    } catch (Exception failure) {
+      failure.printStackTrace();
+      System.exit(1); // Hadoop's threads would keep the process alive.
+    }
+  }
+
+  private static void serve(String[] arguments) throws Exception {
+    boolean ha = arguments.length > 3 && arguments[3].equals("ha");
     MiniCluster mini =
-        new MiniCluster(new File(arguments[0]), Integer.parseInt(arguments[1]), Long.parseLong(arguments[2]));
-    System.out.println("ready " + mini.cluster.getNameNodePort());
+        new MiniCluster(new File(arguments[0]), Integer.parseInt(arguments[1]), Long.parseLong(arguments[2]), ha);
+    System.out.println("ready " + mini.cluster.getNameNodePort(0));
     BufferedReader commands = new BufferedReader(new InputStreamReader(System.in));
     for (String line = commands.readLine(); line != null; line = commands.readLine()) {
       try {
@@ -83,6 +139,5 @@ public final class MiniCluster {
       }
     }
     mini.cluster.shutdown(true);
-    System.exit(0);
   }
 }

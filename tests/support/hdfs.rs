@@ -12,18 +12,27 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/hdfs");
 /// How long a crashed writer keeps its lease unless somebody recovers it.
 const SOFT_LIMIT: Duration = Duration::from_secs(60);
 
-/// A cluster of one name node and three data nodes. It goes down with the value, and with the test's process.
+/// A cluster of one name node, or two that are one name service, and three data nodes. It goes down with the value, and with the test's process.
 pub struct MiniCluster {
     process: Child,
     commands: ChildStdin,
     answers: Lines<BufReader<ChildStdout>>,
     port: u16,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl MiniCluster {
     /// Starts one; `None`, said visibly, where Java or Maven is missing.
     pub fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// Starts one with two name nodes, the first one active.
+    pub fn start_highly_available() -> Option<Self> {
+        Self::start_with(&["ha"])
+    }
+
+    fn start_with(mode: &[&str]) -> Option<Self> {
         let class_path = class_path()?;
         let folder = tempfile::tempdir().unwrap();
         let mut process = Command::new("java")
@@ -32,6 +41,7 @@ impl MiniCluster {
             .arg(Path::new(FOLDER).join("MiniCluster.java"))
             .arg(folder.path())
             .args(["3", &SOFT_LIMIT.as_millis().to_string()])
+            .args(mode)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -41,7 +51,7 @@ impl MiniCluster {
         let mut answers = BufReader::new(process.stdout.take().unwrap()).lines();
         let ready = answers.by_ref().map_while(Result::ok).find_map(|line| line.strip_prefix("ready ")?.parse().ok());
         let port = ready.expect("the cluster tells its port; run it by hand to see why not");
-        Some(Self { process, commands, answers, port, _folder: folder })
+        Some(Self { process, commands, answers, port, folder })
     }
 
     /// A folder in it, as a store's URL.
@@ -52,6 +62,21 @@ impl MiniCluster {
     /// Where its name node listens.
     pub fn name_node(&self) -> std::net::SocketAddr {
         ([127, 0, 0, 1], self.port).into()
+    }
+
+    /// What a client is configured with: HADOOP_CONF_DIR.
+    pub fn client_configuration(&self) -> PathBuf {
+        self.folder.path().join("conf")
+    }
+
+    /// The active name node steps back, the other takes over.
+    pub fn fail_over(&mut self) {
+        self.obey("fail-over");
+    }
+
+    /// The active name node is gone for good, the other takes over.
+    pub fn lose_active_name_node(&mut self) {
+        self.obey("lose-active");
     }
 
     /// The name node goes down, at once, and comes up again.

@@ -59,7 +59,9 @@ pub struct HdfsOptions {
     pub block_size: Option<u64>,
     /// Who to be; else `HADOOP_USER_NAME`, else the process's user.
     pub user: Option<String>,
-    /// Settings over those of `HADOOP_CONF_DIR`'s core-site.xml and hdfs-site.xml.
+    /// Where core-site.xml and hdfs-site.xml are; else `HADOOP_CONF_DIR`, else `HADOOP_HOME/etc/hadoop`.
+    pub configuration: Option<String>,
+    /// Settings over those in these files.
     pub settings: Vec<(String, String)>,
 }
 
@@ -99,6 +101,9 @@ impl HdfsStore {
         let mut builder = ClientBuilder::new().with_config(settings);
         if let Some(cluster) = cluster {
             builder = builder.with_url(cluster);
+        }
+        if let Some(folder) = &options.configuration {
+            builder = builder.with_config_dir(folder);
         }
         if let Some(user) = &options.user {
             builder = builder.with_user(user);
