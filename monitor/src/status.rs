@@ -10,7 +10,8 @@
 //!  "generation":3,"durable":"7:4096","rows":12,
 //!  "messages":1000,"messages_per_second":50.0,"rejected":{"invalid_json":1},
 //!  "services":4,"connections":4,"held_bytes":0,"held_bytes_peak":1048576,
-//!  "uploaded":"6:4096","cut":2|null,"upload_error":null|"<what the store said>"}
+//!  "uploaded":"6:4096","cut":2|null,"upload_lag":0,"upload_behind_since":null|"<time>",
+//!  "upload_error":null|"<what the store said>"}
 //! ```
 //! Replaced by rename, never synced: after a power loss it may be empty or
 //! missing, which says as much as an old one. Its `time` tells whether its
@@ -79,6 +80,10 @@ pub struct Status {
     pub uploaded: Position,
     /// The newest generation whose cut is published.
     pub cut: Option<Generation>,
+    /// Committed bytes that the store lacked after the last attempt.
+    pub upload_lag: u64,
+    /// Since when it has lacked any.
+    pub upload_behind_since: Option<String>,
     /// What went wrong with the last upload.
     pub upload_error: Option<String>,
 }
@@ -169,6 +174,8 @@ impl Reporter {
             held_bytes_peak: self.ingest.budget.peak(),
             uploaded: uploaded.position,
             cut: uploaded.cut,
+            upload_lag: uploaded.lag,
+            upload_behind_since: uploaded.behind_since.map(|since| since.to_string()),
             upload_error: uploaded.error,
         }
     }

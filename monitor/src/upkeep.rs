@@ -76,7 +76,10 @@ impl Upkeep {
             Err(UploadError::Ahead { .. }) => self.health.stop(Cause::Store, error.as_deref().unwrap_or_default()),
             Err(_) => {}
         }
-        let uploaded = Uploaded { error, ..self.uploader.uploaded().clone() };
+        let lag = self.uploader.lag();
+        let since = self.uploaded.borrow().behind_since.unwrap_or_else(|| self.clock.now());
+        let behind_since = (lag > 0).then_some(since);
+        let uploaded = Uploaded { lag, behind_since, error, ..self.uploader.uploaded().clone() };
         if let Some(error) = &uploaded.error
             && self.uploaded.borrow().error.is_none()
         {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use log::{Cut, JournalMark, LogError, LogPiece, Snapshot};
-use schema::{Date, Generation, Incarnation, MonitorId, Position};
+use schema::{Date, Generation, Incarnation, Micros, MonitorId, Position};
 use storage::layout::{self, DataFolder, DatedName};
 use storage::{Created, Disk, Key, Linked, Mode, Store, StoreError};
 
@@ -30,6 +30,11 @@ pub struct Uploaded {
     pub position: Position,
     /// The newest generation whose cut is published.
     pub cut: Option<Generation>,
+    /// Committed bytes that the store is to have and lacked after the last
+    /// attempt.
+    pub lag: u64,
+    /// Since when it has lacked any.
+    pub behind_since: Option<Micros>,
     /// What went wrong with the last attempt.
     pub error: Option<String>,
 }
@@ -111,6 +116,24 @@ impl Uploader {
     /// How far the store is.
     pub(crate) fn uploaded(&self) -> &Uploaded {
         &self.uploaded
+    }
+
+    /// Committed bytes that the store lacks. Where files are linked an open one
+    /// is not to be there yet.
+    pub(crate) fn lag(&self) -> u64 {
+        let closed = self.closed.iter().flat_map(|cut| &cut.files).map(|file| (file.seq, file.length));
+        let open = self.open.iter().filter(|file| !(file.grows && self.links)).map(|file| (file.seq, file.length));
+        let lacking = |(seq, length): (u64, u64)| {
+            let uploaded = self.uploaded.position;
+            if seq < uploaded.seq {
+                0
+            } else if seq == uploaded.seq {
+                length.saturating_sub(uploaded.offset)
+            } else {
+                length
+            }
+        };
+        closed.chain(open).map(lacking).sum()
     }
 
     /// Brings the store up to date. After an error it can be called again.

@@ -37,7 +37,14 @@ pub(super) fn text(place: &Place, state: &State, problems: &[String]) -> String 
         );
         line(
             "uploaded",
-            format!("up to {}, cut {}", live.uploaded, live.cut.map_or("none".to_owned(), |cut| cut.to_string())),
+            format!(
+                "up to {}, cut {}{}",
+                live.uploaded,
+                live.cut.map_or("none".to_owned(), |cut| cut.to_string()),
+                live.upload_behind_since.as_ref().map_or(String::new(), |since| {
+                    format!("; {} bytes behind since {since}", grouped(live.upload_lag))
+                })
+            ),
         );
         for (reason, count) in rejected(live) {
             line("rejected", format!("{} {reason}", grouped(count)));
