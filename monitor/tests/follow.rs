@@ -89,6 +89,10 @@ impl Store for Unreliable {
         self.inner.delete(key).await
     }
 
+    async fn remove_temporaries(&self, age: Duration) -> Result<usize, StoreError> {
+        self.inner.remove_temporaries(age).await
+    }
+
     async fn link_from(&self, _local: &Path, _key: &Key) -> Result<Linked, StoreError> {
         Ok(Linked::Unsupported)
     }
