@@ -1,4 +1,6 @@
-//! A mark: a commit, as the journal has it, to go on from later.
+//! A mark: a commit, as the journal has it, to go on from later. Owns that one
+//! noun; what must hold: it was durable when it was taken, and nothing before
+//! it changes any more.
 
 use schema::{Date, Generation, Position};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,5 @@
-//! Window: reading a file front to back in bounded memory.
+//! Window: reading a file front to back in bounded memory, and whole small
+//! ones. What must hold: it gives the bytes of the file, in order, or an error.
 
 use std::io;
 use std::ops::Range;

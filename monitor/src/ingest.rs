@@ -1,4 +1,5 @@
-//! What all connections share.
+//! What all connections share: the buffer, limits, clock and counters of one
+//! monitor. Owned by none of them; what must hold is each part's own.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

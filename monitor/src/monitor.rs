@@ -1,4 +1,6 @@
-//! A running monitor: how it is started, and what can be asked of it.
+//! A running monitor, as its process sees it: how it is started and stopped,
+//! and what can be asked of it meanwhile. Owns the tasks' joint end; how they
+//! are wired is in `tasks`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -81,6 +81,9 @@ pub(crate) struct Uploader {
     mark: Option<JournalMark>,
     /// Closed generations whose cut is not published yet.
     closed: VecDeque<Cut>,
+    /// The newest generation that was ever among them: the log shows closed ones
+    /// until they retire.
+    seen: Option<Generation>,
     /// The open generation's files.
     open: Vec<OpenFile>,
     uploaded: Uploaded,
@@ -108,6 +111,7 @@ impl Uploader {
             checked: false,
             mark: None,
             closed: VecDeque::new(),
+            seen: None,
             open: Vec::new(),
             uploaded: Uploaded::default(),
         }
@@ -168,8 +172,11 @@ impl Uploader {
         let Some(snapshot) = read.await.map_err(std::io::Error::other)?? else { return Ok(()) };
         for generation in &snapshot.generations {
             if let Some(cut) = Cut::of_generation(&snapshot, generation.generation) {
-                self.closed.push_back(cut);
-                self.open.clear();
+                if self.seen < Some(cut.generation) {
+                    self.seen = Some(cut.generation);
+                    self.closed.push_back(cut);
+                    self.open.clear();
+                }
             } else {
                 self.extend_open(&generation.pieces, snapshot.durable.seq);
             }

@@ -6,8 +6,8 @@ mod support;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,6 +26,8 @@ struct Unreliable {
     calls: AtomicU64,
     /// One call in so many loses its answer; 0: none.
     loses: u64,
+    /// What was to be created, in order.
+    creates: Mutex<Vec<Key>>,
 }
 
 impl Unreliable {
@@ -60,6 +62,7 @@ impl Store for Unreliable {
     }
 
     async fn create(&self, key: &Key, bytes: Bytes) -> Result<Created, StoreError> {
+        self.creates.lock().unwrap().push(key.clone());
         match self.lost("create", key) {
             Some((false, error)) => Err(error),
             Some((true, error)) => self.inner.create(key, bytes).await.and(Err(error)),
@@ -86,6 +89,10 @@ impl Store for Unreliable {
         self.inner.delete(key).await
     }
 
+    async fn remove_temporaries(&self, age: Duration) -> Result<usize, StoreError> {
+        self.inner.remove_temporaries(age).await
+    }
+
     async fn link_from(&self, _local: &Path, _key: &Key) -> Result<Linked, StoreError> {
         Ok(Linked::Unsupported)
     }
@@ -95,9 +102,11 @@ impl Store for Unreliable {
     }
 }
 
-fn unreliable(bed: &mut Bed, loses: u64) {
+fn unreliable(bed: &mut Bed, loses: u64) -> Arc<Unreliable> {
     let inner = FileStore::new(Arc::clone(&bed.disk), bed.folder().store());
-    bed.store = Arc::new(Unreliable { inner, calls: AtomicU64::new(0), loses });
+    let store = Arc::new(Unreliable { inner, calls: AtomicU64::new(0), loses, creates: Mutex::default() });
+    bed.store = Arc::clone(&store) as Arc<dyn Store>;
+    store
 }
 
 fn source() -> Source {
@@ -149,6 +158,27 @@ async fn rotation_under_load_puts_every_message_in_exactly_one_generation() {
         assert_eq!(all, (0..5000).map(|n| message("a", n)).collect::<Vec<_>>());
         running.stop().await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_is_published_once_however_long_its_journal_stays() {
+    let mut bed = Bed::local();
+    let store = unreliable(&mut bed, 0);
+    let running = bed.start().await;
+    let mut client = running.client().await;
+    client.hello("c").await;
+    let mut uploaded = running.monitor.uploaded();
+    for round in 0..5_u64 {
+        client.send(lines("a", round * 10..round * 10 + 10)).await;
+        client.acked(round * 10 + 10).await;
+        running.monitor.rotate(Micros::new(support::NOW).unwrap()).await.unwrap();
+        let closed = Generation::new(running.monitor.progress().borrow().generation.get() - 1);
+        soon("the cut", uploaded.wait_for(|uploaded| uploaded.cut == Some(closed))).await.unwrap();
+    }
+    running.stop().await.unwrap();
+    let created = store.creates.lock().unwrap().clone();
+    let cuts: Vec<&Key> = created.iter().filter(|key| key.is_below(&layout::cuts())).collect();
+    assert_eq!(cuts.len(), 5, "{cuts:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,8 @@
 
 mod model;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::{Created, Key, Store, StoreError};
@@ -27,6 +29,7 @@ pub async fn suite(store: &dyn Store) {
     a_deleted_file_is_gone_and_can_come_back(store).await;
     a_folder_lists_what_is_below_it_in_order(store).await;
     every_key_can_be_a_file(store).await;
+    removing_temporaries_leaves_every_file(store).await;
     megabytes_come_back_as_they_were(store).await;
     for seed in 0..4 {
         model::random_calls_agree_with_a_map(store, seed).await;
@@ -164,6 +167,12 @@ async fn every_key_can_be_a_file(store: &dyn Store) {
         store.create(&inside, bytes("x")).await.expect("create");
         assert!(store.list_folders(&key("folders")).await.expect("list folders").iter().any(|found| found == name));
     }
+}
+
+async fn removing_temporaries_leaves_every_file(store: &dyn Store) {
+    let before = store.list(&Key::root()).await.expect("list");
+    store.remove_temporaries(Duration::ZERO).await.expect("remove temporaries");
+    assert_eq!(store.list(&Key::root()).await.expect("list"), before);
 }
 
 async fn megabytes_come_back_as_they_were(store: &dyn Store) {

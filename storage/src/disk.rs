@@ -23,6 +23,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(crate) use error::at;
 pub use error::{PathError, is_full, os_error};
@@ -104,6 +105,13 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// # Errors
     /// What the system says, other than that the file is not there.
     fn length(&self, path: &Path) -> io::Result<Option<u64>>;
+
+    /// How long ago the file last changed, by the system's clock; `None` where
+    /// that cannot be told.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn age(&self, path: &Path) -> io::Result<Option<Duration>>;
 
     /// Locks `path` for this holder alone (flock), creating the file when it is
     /// not there, until the guard is dropped or the process ends.

@@ -4,7 +4,8 @@
 //! `.~<name>-<n>` with the least n that is free (created exclusively, so two
 //! publishers never share one), and are synced before the target's name points
 //! at them. No name of ours begins with `.~`, so [`is_temporary`] tells; a
-//! temporary left by a crash is never listed, never reused, and can go.
+//! temporary left by a crash is never listed and never reused; a store's go when
+//! they are old ([`Store::remove_temporaries`](crate::Store::remove_temporaries)).
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -25,6 +25,7 @@ mod key;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -104,6 +105,13 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`StoreError::Io`].
     async fn delete(&self, key: &Key) -> Result<(), StoreError>;
+
+    /// Removes what crashes have left of files that never got their names, if
+    /// it has not changed for `age`. Returns how many there were.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]; the rest is there the next time.
+    async fn remove_temporaries(&self, age: Duration) -> Result<usize, StoreError>;
 
     /// Makes a closed local file the store's file too, without copying (a hard
     /// link). The caller has synced it and writes it no more. Durable when it

@@ -69,5 +69,5 @@ pub use realtime::{Refreshed, Refresher};
 pub use retire::{Retired, Retirer};
 pub use selection::Selection;
 pub use services::{ServiceSeen, services};
-pub use verify::{Difference, Verdict, Verified, Verify, verify};
+pub use verify::{Counting, Difference, Verdict, Verify, verify};
 pub use view_file::ViewFile;

@@ -14,6 +14,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use schema::Micros;
 use storage::layout::{self, BatchName};
@@ -24,6 +25,8 @@ use crate::manifest::{Manifest, Page};
 
 /// Builds between two listings of everything.
 const SWEEP: u64 = 24;
+/// Nobody takes that long to publish a file.
+const CERTAINLY_LEFT: Duration = Duration::from_secs(24 * 3600);
 /// A tombstone is shorter than this, any manifest longer.
 const TOMBSTONE_BYTES: u64 = 100;
 
@@ -139,6 +142,7 @@ impl Retirer {
                 self.manifests.entry(number).or_insert(now);
             }
         }
+        store.remove_temporaries(CERTAINLY_LEFT).await?;
         Ok(())
     }
 }

@@ -53,7 +53,7 @@ impl Verify {
 
 /// How far a verification is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verified {
+pub struct Counting {
     /// Log bytes counted so far.
     pub bytes: u64,
     /// Log bytes to count, as far as is known.
@@ -125,7 +125,7 @@ impl fmt::Display for Difference {
 /// # Errors
 /// What keeps it from saying what is covered: a store, a manifest or a cut that
 /// cannot be read. What is covered and is wrong or gone is a difference, no error.
-pub async fn verify(reader: &Reader, verify: &Verify, progress: &mut (dyn FnMut(Verified) + Send)) -> Result<Verdict> {
+pub async fn verify(reader: &Reader, verify: &Verify, progress: &mut (dyn FnMut(Counting) + Send)) -> Result<Verdict> {
     let mut retries = Retries::default();
     loop {
         let attempt = async {

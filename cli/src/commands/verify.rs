@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use anyhow::Result;
+use views::{Counting, Verdict, Verify};
 use views::{Every, Query, View};
-use views::{Verdict, Verified, Verify};
 
 use super::range::{Range, Unless};
 use crate::config::Settings;
@@ -31,7 +31,7 @@ pub(super) async fn run(args: VerifyArgs, settings: Settings) -> Result<Outcome>
 /// Verifies, showing how far it is.
 pub(super) async fn verify(place: &Place, query: Query) -> Result<Verdict> {
     let mut shown = Progress::start("verify");
-    let mut at = |Verified { bytes: done, total_bytes }| {
+    let mut at = |Counting { bytes: done, total_bytes }| {
         shown.at(done, Some(total_bytes), || format!("{} of {} recounted", bytes(done), bytes(total_bytes)));
     };
     Ok(views::verify(&place.reader(), &Verify::of(query), &mut at).await?)

@@ -1,4 +1,6 @@
-//! The journal being written.
+//! The journal being written: owns its open file, its length and the space
+//! reserved ahead. What must hold: a record is at its end or not there at all,
+//! and space is there for one more, so that a full disk cannot block recovery.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FallocateFlags, FlockOperation, OFlags, fallocate, flock, statvfs};
 
@@ -115,6 +116,11 @@ impl Disk for LocalDisk {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(at("look at", path)(error)),
         }
+    }
+
+    fn age(&self, path: &Path) -> io::Result<Option<Duration>> {
+        let changed = fs::metadata(path).and_then(|about| about.modified()).map_err(at("look at", path))?;
+        Ok(SystemTime::now().duration_since(changed).ok())
     }
 
     fn lock(&self, path: &Path) -> io::Result<DiskLock> {

@@ -4,6 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -60,6 +61,11 @@ impl Disk for SimDisk {
 
     fn length(&self, path: &Path) -> io::Result<Option<u64>> {
         self.machine.lock().length(path).map_err(at("look at", path))
+    }
+
+    /// Nothing here is old: simulated time is the test's own.
+    fn age(&self, _path: &Path) -> io::Result<Option<Duration>> {
+        Ok(None)
     }
 
     fn lock(&self, path: &Path) -> io::Result<DiskLock> {

@@ -23,6 +23,7 @@ use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -120,6 +121,10 @@ impl Store for FileStore {
             or_absent(self.disk.sync_folder(folder_of(&path)))
         };
         delete().map_err(failed("delete", key)).map(drop)
+    }
+
+    async fn remove_temporaries(&self, age: Duration) -> Result<usize, StoreError> {
+        self.remove_temporaries_in(&self.root, age).map_err(failed("tidy", &Key::root()))
     }
 
     async fn link_from(&self, local: &Path, key: &Key) -> Result<Linked, StoreError> {
@@ -220,6 +225,24 @@ impl FileStore {
         self.settle(path)
     }
 
+    /// Removes old temporaries at any depth; marks are none.
+    fn remove_temporaries_in(&self, folder: &Path, age: Duration) -> io::Result<usize> {
+        let mut removed = 0;
+        for entry in self.entries(folder)? {
+            let path = folder.join(&entry.name);
+            if entry.is_dir {
+                removed += self.remove_temporaries_in(&path, age)?;
+            } else if is_temporary(&entry.name)
+                && !is_mark(&entry.name)
+                && or_absent(self.disk.age(&path))?.flatten().is_some_and(|old| old >= age)
+                && or_absent(self.disk.remove(&path))?.is_some()
+            {
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
     /// Cuts the file to the length that its mark says, and removes the mark.
     fn settle(&self, path: &Path) -> io::Result<()> {
         let Some(marked) = self.marked_length(path)? else { return Ok(()) };
@@ -255,6 +278,11 @@ fn mark_of(path: &Path) -> PathBuf {
 
 fn mark_name(name: &str) -> String {
     format!(".~{name}.append")
+}
+
+/// Whether a temporary's name is a mark's: others end in a number.
+fn is_mark(name: &str) -> bool {
+    name.ends_with(".append")
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -1,11 +1,13 @@
 //! The files behind the answers: their bytes, Doubles, and the content hashes.
 
 use bytes::Bytes;
-use schema::Minute;
+use log::LogError;
+use schema::{Minute, Source};
 
 use super::Difference;
 use super::pass::Pass;
 use crate::chain::Link;
+use crate::cuts;
 use crate::doubles;
 use crate::error::{Result, ViewError};
 use crate::manifest::{self, Manifest};
@@ -33,6 +35,7 @@ impl Pass<'_> {
                 self.check_doubles(View::Realtime, &name, bytes)?;
             }
         }
+        self.check_imports().await?;
         let Some(manifest) = &plan.manifest else { return Ok(()) };
         if manifest.content != Manifest::hash_content(&manifest.pages) {
             self.file(&format!("manifest {}", manifest.number), "its content hash is not that of its pages");
@@ -40,6 +43,29 @@ impl Pass<'_> {
         for page in manifest.pages_of(&self.verify.query.selection()) {
             if page.content != manifest::hash_content(&page.read(&*self.reader.store).await?) {
                 self.file(&page.key(), "its content hash is not that of its partitions");
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks every cut of every import: no answer needs those of a withdrawn
+    /// one, but a rebuild of everything does.
+    async fn check_imports(&mut self) -> Result<()> {
+        let (store, manifest) = (&*self.reader.store, self.plan.manifest.as_ref());
+        for source in cuts::sources(store).await? {
+            let Source::Import(import) = &source else { continue };
+            let covered = manifest.and_then(|manifest| manifest.import(import)).map(|covered| covered.cut);
+            let read = async {
+                if let Some(last) = covered {
+                    cuts::up_to(store, &source, last).await?;
+                }
+                cuts::after(store, &source, covered).await
+            };
+            match read.await {
+                Ok(_) => {}
+                Err(ViewError::Cut { name, why }) => self.file(&name, why),
+                Err(ViewError::Log(LogError::Document { key, source })) => self.file(&key, source.to_string()),
+                Err(other) => return Err(other),
             }
         }
         Ok(())

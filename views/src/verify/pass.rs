@@ -11,7 +11,7 @@ use std::ops::Range;
 use schema::{Minute, Read};
 
 use super::answers::STEP;
-use super::{Difference, Verdict, Verified, Verify};
+use super::{Counting, Difference, Verdict, Verify};
 use crate::error::{Result, ViewError};
 use crate::extents::{self, Extent};
 use crate::plan::Plan;
@@ -48,7 +48,7 @@ impl<'a> Pass<'a> {
         Pass { reader, verify, plan, verdict, uncounted: Vec::new() }
     }
 
-    pub(super) async fn run(mut self, progress: &mut (dyn FnMut(Verified) + Send)) -> Result<Verdict> {
+    pub(super) async fn run(mut self, progress: &mut (dyn FnMut(Counting) + Send)) -> Result<Verdict> {
         let batch = extents::of(self.reader, &self.plan.coverage(View::Batch)).await?;
         let realtime = extents::of(self.reader, &self.plan.coverage(View::Realtime)).await?;
         self.check_files().await?;
@@ -68,7 +68,7 @@ impl<'a> Pass<'a> {
                     }
                     self.count(view, extent, count).await?;
                     total_bytes = total_bytes.max(self.verdict.bytes);
-                    progress(Verified { bytes: self.verdict.bytes, total_bytes });
+                    progress(Counting { bytes: self.verdict.bytes, total_bytes });
                 }
             }
             let end = counts.iter().map(Recount::ceiling).min().unwrap_or(window.end);

@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -76,6 +77,10 @@ impl Store for Flickering {
 
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
         self.store.delete(key).await
+    }
+
+    async fn remove_temporaries(&self, age: Duration) -> Result<usize, StoreError> {
+        self.store.remove_temporaries(age).await
     }
 
     async fn link_from(&self, local: &Path, key: &Key) -> Result<Linked, StoreError> {

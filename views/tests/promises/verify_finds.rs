@@ -296,3 +296,25 @@ fn an_open_log_file_with_another_digit() {
         assert!(differing.contains(&(View::Realtime, "cpu".to_owned())), "the queue was right: {verdict:?}");
     });
 }
+
+/// What no answer reads, but `rebuild --full` would.
+#[test]
+fn a_damaged_cut_of_a_withdrawn_import() {
+    runtime().block_on(async {
+        let mut town = busy(300).await;
+        town.toggle_import(0, &[sent("basket", 5, 1)]).await;
+        town.toggle_import(0, &[sent("basket", 5, 1)]).await;
+        town.rebuild().await;
+        assert_eq!(verified(&town).await.found, 0);
+        let imports = town.store.list(&layout::cuts()).await.unwrap();
+        let cuts: Vec<_> = imports.iter().filter(|file| file.key.as_str().starts_with("cuts/import-")).collect();
+        assert_eq!(cuts.len(), 2);
+        for cut in cuts {
+            let path = Path::new("/store").join(cut.key.as_str());
+            town.damage(&path, cut.len / 2);
+            assert!(file_differs(&verified(&town).await, cut.key.as_str()), "{}", cut.key);
+            town.damage(&path, cut.len / 2);
+        }
+        assert_eq!(verified(&town).await.found, 0);
+    });
+}

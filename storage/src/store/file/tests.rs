@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::thread;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
@@ -95,6 +96,25 @@ fn what_is_not_ours_is_not_listed() {
     let listed = now(store.list(&Key::root())).unwrap();
     assert_eq!(listed.iter().map(|file| file.key.as_str()).collect::<Vec<_>>(), ["a/ours"]);
     assert_eq!(now(store.list_folders(&key("a"))).unwrap(), [""; 0]);
+}
+
+#[test]
+fn old_temporaries_go_and_young_ones_and_marks_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileStore::new(Arc::new(LocalDisk::new()), folder.path().to_owned());
+    now(store.create(&key("a/b"), Bytes::from_static(b"x"))).unwrap();
+    let left = |name: &str| folder.path().join(name);
+    for name in [".~c-0", "a/.~b-0", "a/.~b-1", "a/.~b.append"] {
+        fs::write(left(name), "left").unwrap();
+    }
+    assert_eq!(now(store.remove_temporaries(Duration::from_secs(3600))).unwrap(), 0);
+    let yesterday = SystemTime::now() - Duration::from_secs(24 * 3600);
+    for name in [".~c-0", "a/.~b-0", "a/.~b.append"] {
+        fs::File::options().write(true).open(left(name)).unwrap().set_modified(yesterday).unwrap();
+    }
+    assert_eq!(now(store.remove_temporaries(Duration::from_secs(3600))).unwrap(), 2);
+    let stays = [".~c-0", "a/.~b-0", "a/.~b-1", "a/.~b.append", "a/b"].map(|name| left(name).exists());
+    assert_eq!(stays, [false, false, true, true, true]);
 }
 
 #[test]
