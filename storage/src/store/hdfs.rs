@@ -192,6 +192,10 @@ impl Store for HdfsStore {
         deleted.map(drop).map_err(|error| HdfsFailure::from(error).of("delete", key))
     }
 
+    async fn remove_temporaries(&self, age: Duration) -> Result<usize, StoreError> {
+        self.remove_old(age).await.map_err(|error| error.of("tidy", &Key::root()))
+    }
+
     async fn link_from(&self, _local: &Path, _key: &Key) -> Result<Linked, StoreError> {
         Ok(Linked::Unsupported)
     }

@@ -1,13 +1,14 @@
 //! Reading and listing.
 
 use std::ops::Range;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use hdfs_native::client::FileStatus;
 
 use super::error::{Kind, kind};
 use super::{HdfsFailure, HdfsStore, PATIENCE, PAUSE};
+use crate::publish::is_temporary;
 use crate::store::key::is_part;
 use crate::store::{Key, Listed};
 
@@ -64,6 +65,26 @@ impl HdfsStore {
             entries.into_iter().filter(|(_, status)| status.isdir).map(|(name, _)| name).collect();
         folders.sort();
         Ok(folders)
+    }
+
+    /// Removes every temporary that has not changed for `age`, by the name
+    /// node's times.
+    pub(super) async fn remove_old(&self, age: Duration) -> Result<usize, HdfsFailure> {
+        let files = match self.client.list_status(&self.path(&Key::root()), true).await {
+            Ok(files) => files,
+            Err(error) if kind(&error) == Kind::Absent => return Ok(0),
+            Err(error) => return Err(error.into()),
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mut removed = 0;
+        for file in files.iter().filter(|file| !file.isdir) {
+            let name = file.path.rsplit('/').next().unwrap_or_default();
+            let old = now.saturating_sub(Duration::from_millis(file.modification_time));
+            if is_temporary(name) && old >= age && self.client.delete(&file.path, false).await? {
+                removed += 1;
+            }
+        }
+        Ok(removed)
     }
 
     /// What is in a folder under a key's name; nothing without the folder.
