@@ -35,8 +35,8 @@ pub enum LogError {
     },
     /// The store knows this monitor id as another's.
     #[error(
-        "the store knows monitor {id} as incarnation {found}, this data folder is {ours}; \
-         start it with its own data folder, or choose another --id"
+        "the store knows monitor {id} as incarnation {found}, this data folder is {ours}; start it with its own data \
+         folder, choose another --id, or, if that one is gone for good, `hourglass monitors seal {id}` first"
     )]
     Claimed {
         /// The id.
@@ -45,6 +45,20 @@ pub enum LogError {
         found: String,
         /// Who we are.
         ours: String,
+    },
+    /// The store knows no such monitor.
+    #[error("no monitor {id} has ever claimed its id in this store")]
+    NoMonitor {
+        /// The id.
+        id: String,
+    },
+    /// A dated file in the store holds what no monitor writes.
+    #[error("{key}: {problem}")]
+    DatedFile {
+        /// The file's key.
+        key: String,
+        /// What is in it, and where.
+        problem: String,
     },
     /// The same input already counts.
     #[error("import-{import} is already there; `import --undo {import}` withdraws it")]

@@ -2,22 +2,23 @@
 //!
 //! # Format
 //! Both are sealed documents ([`storage::sealed`]). In the data folder,
-//! `identity.json`: `{"id":"<monitor id>","incarnation":"<16 hex>","k":1}`. In
-//! the store, `monitors/<id>/<k:06>.json`: the same and `"time"`, the claim's,
-//! in microseconds.
+//! `identity.json`: `{"id":"<monitor id>","incarnation":"<16 hex>","k":1,
+//! "generation":1,"seq":1}`, the last two where its log begins. In the store,
+//! `monitors/<id>/<k:06>.json`: `{"id":…,"incarnation":…,"k":…,"time":<us>}`.
 //!
 //! What must hold: the incarnation is durable here before it is claimed there;
 //! a claim is created only if absent, so of two data folders with one id only
 //! one ever writes to a store. A claim that holds our incarnation is ours,
 //! whichever of our attempts made it.
 
-use schema::{Incarnation, Micros, MonitorId};
+use schema::{Generation, Incarnation, Micros, MonitorId};
 use serde::{Deserialize, Serialize};
 use storage::layout::{self, DataFolder};
-use storage::{Created, Disk, Store, StoreError, publish_replacing, sealed};
+use storage::{Created, Disk, Key, Store, StoreError, publish_replacing, sealed};
 
 use crate::error::LogError;
 use crate::recovery;
+use crate::seal;
 use crate::window::read_whole;
 
 /// Who writes a data folder's log.
@@ -30,9 +31,20 @@ pub struct Identity {
     pub incarnation: Incarnation,
     /// Counts the incarnations of that name, from 1.
     pub k: u64,
+    /// The generation that its log begins with: above the final one of the
+    /// incarnation before.
+    pub generation: Generation,
+    /// The number of its first log file, likewise.
+    pub seq: u64,
 }
 
 impl Identity {
+    /// The first incarnation of a name, as far as is known before the store is
+    /// asked.
+    pub fn first(id: MonitorId, incarnation: Incarnation) -> Self {
+        Self { id, incarnation, k: 1, generation: Generation::new(1), seq: 1 }
+    }
+
     /// The data folder's identity, or `None` before its first start.
     ///
     /// # Errors
@@ -59,15 +71,21 @@ impl Identity {
         random: Incarnation,
     ) -> Result<Self, LogError> {
         let path = folder.identity();
-        let ours = Self::read(disk, folder)?.unwrap_or(Self { id: id.clone(), incarnation: random, k: 1 });
+        let ours = Self::read(disk, folder)?.unwrap_or(Self::first(id.clone(), random));
         if ours.id != *id {
             return Err(LogError::OtherMonitor { path, found: ours.id.to_string(), expected: id.to_string() });
         }
         if !ours.has_started(disk, folder)? {
-            let bytes = sealed::seal(&ours).map_err(|error| LogError::corrupt(&path, error.to_string()))?;
-            publish_replacing(disk, &path, &bytes)?;
+            ours.keep(disk, folder)?;
         }
         Ok(ours)
+    }
+
+    /// Makes it the data folder's, durably. Only before the log is begun.
+    fn keep(&self, disk: &dyn Disk, folder: &DataFolder) -> Result<(), LogError> {
+        let path = folder.identity();
+        let bytes = sealed::seal(self).map_err(|error| LogError::corrupt(&path, error.to_string()))?;
+        Ok(publish_replacing(disk, &path, &bytes)?)
     }
 
     /// Whether its log was ever begun. Until then the store has to be asked:
@@ -81,40 +99,70 @@ impl Identity {
 }
 
 /// Claims the monitor id in the store for this incarnation; claiming again is
-/// fine. To be done before the log is begun, and needed only then.
+/// fine. To be done before the log is begun, and needed only then. Where the
+/// incarnation before was sealed, this one comes after it: what is returned,
+/// which is kept in the data folder first, says where its log begins.
 ///
 /// # Errors
-/// [`LogError::Claimed`] when another incarnation holds it; [`LogError::Store`]
-/// when the store does not answer, [`LogError::Document`] when its claim is
-/// unreadable.
-pub async fn claim(store: &dyn Store, identity: &Identity, now: Micros) -> Result<(), LogError> {
-    let key = layout::claim(&identity.id, identity.k);
-    let Identity { id, incarnation, k } = identity.clone();
-    let ours = Claim { id, incarnation, k, time: now };
-    let unreadable = |source| LogError::Document { key: key.to_string(), source };
-    let bytes = sealed::seal(&ours).map_err(unreadable)?;
+/// [`LogError::Claimed`] when another incarnation holds it that is not sealed;
+/// [`LogError::Store`] when the store does not answer, [`LogError::Document`]
+/// when a claim is unreadable; [`LogError::Disk`].
+pub async fn claim(
+    store: &dyn Store,
+    disk: &dyn Disk,
+    folder: &DataFolder,
+    identity: &Identity,
+    now: Micros,
+) -> Result<Identity, LogError> {
+    let mut ours = identity.clone();
+    loop {
+        ours.keep(disk, folder)?;
+        let Some(holder) = claimed(store, &ours, now).await? else { return Ok(ours) };
+        let Some(ended) = seal::final_of(store, &ours.id, ours.k).await? else {
+            return Err(LogError::Claimed {
+                id: ours.id.to_string(),
+                found: holder.to_string(),
+                ours: ours.incarnation.to_string(),
+            });
+        };
+        ours = Identity { k: ours.k + 1, generation: ended.generation.next(), seq: ended.seq, ..ours };
+    }
+}
+
+/// Claims place k; who else holds it, if it is not us.
+async fn claimed(store: &dyn Store, ours: &Identity, now: Micros) -> Result<Option<Incarnation>, LogError> {
+    let key = layout::claim(&ours.id, ours.k);
+    let Identity { id, incarnation, k, .. } = ours.clone();
+    let claim = Claim { id, incarnation, k, time: now };
+    let bytes = sealed::seal(&claim).map_err(|source| LogError::Document { key: key.to_string(), source })?;
     match store.create(&key, bytes.into()).await {
-        Ok(Created::Created) => return Ok(()),
+        Ok(Created::Created) => return Ok(None),
         Ok(Created::Exists) | Err(StoreError::Unknown { .. }) => {}
         Err(error) => return Err(error.into()),
     }
-    let bytes = store.read(&key).await?;
-    let found: Claim = sealed::open(&bytes).map_err(unreadable)?;
-    if found.incarnation == identity.incarnation {
-        return Ok(());
-    }
-    Err(LogError::Claimed {
-        id: identity.id.to_string(),
-        found: found.incarnation.to_string(),
-        ours: identity.incarnation.to_string(),
-    })
+    let found = read_claim(store, &key).await?.incarnation;
+    Ok((found != ours.incarnation).then_some(found))
 }
 
+/// The newest claim to an id; `None` where there is none.
+pub(crate) async fn newest_claim(store: &dyn Store, id: &MonitorId) -> Result<Option<Claim>, LogError> {
+    let listed = store.list(&layout::claims(id)).await?;
+    let Some(newest) = listed.iter().filter_map(|file| layout::parse_claim(file.key.name())).max() else {
+        return Ok(None);
+    };
+    read_claim(store, &layout::claim(id, newest)).await.map(Some)
+}
+
+async fn read_claim(store: &dyn Store, key: &Key) -> Result<Claim, LogError> {
+    sealed::open(&store.read(key).await?).map_err(|source| LogError::Document { key: key.to_string(), source })
+}
+
+/// What a claim says.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Claim {
-    id: MonitorId,
-    incarnation: Incarnation,
-    k: u64,
-    time: Micros,
+pub(crate) struct Claim {
+    pub(crate) id: MonitorId,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) k: u64,
+    pub(crate) time: Micros,
 }

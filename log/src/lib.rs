@@ -8,10 +8,11 @@
 //! | how a process that is not the writer reads the log | [`Snapshot`], [`LogSlice`] |
 //! | what a generation consists of in the store | [`Cut`], [`DatedFile`] |
 //! | whose log it is | [`Identity`], [`claim`] |
+//! | how the log of one that is gone for good ends | [`seal`] |
 //! | how existing files become dated files | [`import`] |
 //!
 //! The bytes: day log in `files.rs`, commit journal in `journal.rs`, queue in `queue.rs`, cuts in `cut.rs`, identity
-//! and claim in `identity.rs`, imports in `import.rs`.
+//! and claim in `identity.rs`, seals in `seal.rs`, imports in `import.rs`.
 //!
 //! What must hold: what was acknowledged is never lost, never twice, and never changes its position; what was not may
 //! be there or not, but whole. No sockets, no clock: time comes in as arguments.
@@ -32,6 +33,7 @@ mod queue;
 mod queue_reader;
 mod recovery;
 mod rows;
+pub mod seal;
 mod snapshot;
 mod state;
 mod window;

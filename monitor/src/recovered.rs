@@ -36,10 +36,10 @@ impl Recovered {
         let disk = &*world.disk;
         disk.create_folders(folder.path())?;
         let lock = lock(disk, &folder)?;
-        let identity = Identity::establish(disk, &folder, &options.id, Incarnation::new(rand::random()))?;
+        let mut identity = Identity::establish(disk, &folder, &options.id, Incarnation::new(rand::random()))?;
         let now = world.clock.now();
         if !identity.has_started(disk, &folder)? {
-            log::claim(&*world.store, &identity, now).await?;
+            identity = log::claim(&*world.store, disk, &folder, &identity, now).await?;
         }
         let log_options = log::Options { log_bytes: options.log_bytes, metrics: options.metrics.clone() };
         let (mut writer, recovery) =

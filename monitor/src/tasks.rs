@@ -100,8 +100,8 @@ impl Tasks {
             reasons: health.reasons(),
             uploaded: has_uploaded.clone(),
         };
-        let (id, incarnation) = (identity.id, identity.incarnation);
-        let sides = Sides { store, disk: Arc::clone(&disk), folder: folder.clone(), id, incarnation };
+        let (id, incarnation, k) = (identity.id, identity.incarnation, identity.k);
+        let sides = Sides { store, disk: Arc::clone(&disk), folder: folder.clone(), id, incarnation, k };
         let upkeep = Upkeep {
             uploader: Uploader::new(sides.clone(), options.upload_bytes),
             retirement: Retirement::new(sides, options.views_grace),

@@ -73,7 +73,9 @@ impl Upkeep {
         let error = done.as_ref().err().map(ToString::to_string);
         match &done {
             Ok(()) => self.health.go_on(Cause::Store),
-            Err(UploadError::Ahead { .. }) => self.health.stop(Cause::Store, error.as_deref().unwrap_or_default()),
+            Err(UploadError::Ahead { .. } | UploadError::Fenced { .. }) => {
+                self.health.stop(Cause::Store, error.as_deref().unwrap_or_default())
+            }
             Err(_) => {}
         }
         let lag = self.uploader.lag();

@@ -57,6 +57,12 @@ pub(crate) enum UploadError {
          the store belongs to another data folder, or this disk has lost data"
     )]
     Ahead { key: Key, found: String, committed: String },
+    /// It does not pass either.
+    #[error(
+        "monitor {id} was sealed: its log has ended in the store, and another machine may have its id; \
+         what it had not uploaded is in its data folder"
+    )]
+    Fenced { id: MonitorId },
 }
 
 /// The two sides between which files move, and whose they are.
@@ -67,6 +73,8 @@ pub(crate) struct Sides {
     pub(crate) folder: DataFolder,
     pub(crate) id: MonitorId,
     pub(crate) incarnation: Incarnation,
+    /// Which of that name's incarnations.
+    pub(crate) k: u64,
 }
 
 /// The uploader's state. One task owns it.
@@ -143,6 +151,7 @@ impl Uploader {
     /// Brings the store up to date. After an error it can be called again.
     pub(crate) async fn round(&mut self) -> Result<(), UploadError> {
         self.look().await?;
+        self.find_fence().await?;
         if !self.checked {
             self.check().await?;
             self.checked = true;
@@ -151,6 +160,7 @@ impl Uploader {
             for file in &cut.files {
                 self.upload_closed(file.seq, file.date, file.length).await?;
             }
+            self.find_fence().await?;
             self.publish(&cut).await?;
             self.closed.pop_front();
         }
@@ -160,6 +170,15 @@ impl Uploader {
                 true => self.append(file.seq, file.date, file.length).await?,
                 false => self.upload_closed(file.seq, file.date, file.length).await?,
             }
+        }
+        self.find_fence().await
+    }
+
+    /// Stops at the fence of who sealed this incarnation.
+    async fn find_fence(&self) -> Result<(), UploadError> {
+        let Sides { store, id, k, .. } = &self.sides;
+        if log::seal::is_fenced(&**store, id, *k).await? {
+            return Err(UploadError::Fenced { id: id.clone() });
         }
         Ok(())
     }

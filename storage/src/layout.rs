@@ -43,8 +43,8 @@ mod store_keys;
 pub use data_folder::{DataFolder, Role, parse_journal, parse_queue};
 pub use names::{BatchName, DatedName, RealtimeName};
 pub use store_keys::{
-    batch, batch_day, batch_month, batch_of_service, claim, claims, cut, cuts, cuts_of, dated, manifest, manifest_hint,
-    manifest_page, manifest_pages, manifests, master, master_day, monitors, parse_batch, parse_claim, parse_cut,
-    parse_dated, parse_manifest, parse_manifest_page, realtime_of_incarnation, realtime_of_monitor, realtime_view,
-    source_of_folder, store,
+    batch, batch_day, batch_month, batch_of_service, claim, claims, cut, cuts, cuts_of, dated, fence, final_, manifest,
+    manifest_hint, manifest_page, manifest_pages, manifests, master, master_day, monitors, parse_batch, parse_claim,
+    parse_cut, parse_dated, parse_manifest, parse_manifest_page, realtime_of_incarnation, realtime_of_monitor,
+    realtime_view, source_of_folder, store,
 };

@@ -5,6 +5,7 @@ mod configuration;
 mod demo;
 mod import;
 mod manual;
+mod monitors;
 mod quarantine;
 mod query;
 mod range;
@@ -39,6 +40,7 @@ pub(crate) fn run(cli: Cli, keys: &[(&'static Key, String)]) -> Result<Outcome> 
         Command::Up => wait(serve::run(Roles::All, settings()?)),
         Command::Monitor => wait(serve::run(Roles::Monitor, settings()?)),
         Command::Scheduler => wait(serve::run(Roles::Scheduler, settings()?)),
+        Command::Monitors { command } => wait(monitors::run(command, settings()?)),
         Command::Client { command } => wait(send::run(command)),
         Command::Import(args) => wait(import::run(args, settings()?)),
         Command::Query(args) => wait(query::run(args, settings()?)),

@@ -52,7 +52,7 @@ pub(crate) fn key(name: &str) -> Option<&'static Key> {
 
 /// What reads or writes a store.
 const ANY: &[&str] =
-    &["up", "monitor", "scheduler", "import", "query", "cat", "services", "rebuild", "verify", "status"];
+    &["up", "monitor", "scheduler", "monitors", "import", "query", "cat", "services", "rebuild", "verify", "status"];
 /// What creates a store that is not there.
 const CREATORS: &[&str] = &["up", "monitor", "scheduler", "import"];
 const ROLES: &[&str] = &["up", "monitor", "scheduler"];

@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use schema::MonitorId;
 use views::{Every, View};
 
 use super::client::ClientCommand;
@@ -70,6 +71,12 @@ pub(crate) enum Command {
     Monitor,
     /// Rebuild the batch views on schedule.
     Scheduler,
+    /// Monitors as the store knows them; the end of one that is gone for good.
+    Monitors {
+        /// What to do.
+        #[command(subcommand)]
+        command: MonitorsCommand,
+    },
     /// Send messages: generated, sampled from this host, or replayed from files.
     Client {
         /// What to send.
@@ -243,6 +250,18 @@ pub(crate) enum StatusFormat {
     Table,
     /// One object.
     Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MonitorsCommand {
+    /// Names, since when, and how much of each is in the store.
+    List,
+    /// End the log of a monitor whose machine is gone for good, at what the store has of it. Another machine may then
+    /// take its id. If it should still run, it stops.
+    Seal {
+        /// The monitor's id.
+        id: MonitorId,
+    },
 }
 
 #[derive(Debug, Subcommand)]

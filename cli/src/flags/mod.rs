@@ -10,8 +10,8 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 pub(crate) use client::{ClientCommand, LoadArgs, ReplayArgs, SampleArgs};
 pub(crate) use commands::{
-    CatArgs, Cli, Command, ConfigCommand, DemoArgs, Format, ImportArgs, ListFormat, LogFormat, QueryArgs, RangeArgs,
-    RebuildArgs, ServicesArgs, StatusArgs, StatusFormat, VerifyArgs,
+    CatArgs, Cli, Command, ConfigCommand, DemoArgs, Format, ImportArgs, ListFormat, LogFormat, MonitorsCommand,
+    QueryArgs, RangeArgs, RebuildArgs, ServicesArgs, StatusArgs, StatusFormat, VerifyArgs,
 };
 pub(crate) use moment::Moment;
 
@@ -34,8 +34,14 @@ pub(crate) fn command() -> clap::Command {
     let mut root = Cli::command();
     let names: Vec<_> = root.get_subcommands().map(|c| c.get_name().to_owned()).collect();
     for name in names {
-        let keys = || KEYS.iter().filter(|key| key.commands.contains(&name.as_str()));
-        root = root.mut_subcommand(&name, |command| command.args(keys().map(argument)));
+        let with_keys = |command: clap::Command| {
+            let keys = KEYS.iter().filter(|key| key.commands.contains(&name.as_str()));
+            command.args(keys.map(argument))
+        };
+        root = root.mut_subcommand(&name, |command| match name.as_str() {
+            "monitors" => command.mut_subcommands(with_keys),
+            _ => with_keys(command),
+        });
     }
     root.mut_subcommand("config", |config| config.mut_subcommand("show", |show| show.args(KEYS.iter().map(argument))))
 }

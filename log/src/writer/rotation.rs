@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
-use schema::{Generation, Micros, Position, Rejects};
+use schema::{Micros, Position, Rejects};
 use storage::layout::DataFolder;
 use storage::{Created, Disk, is_full, publish_new};
 
@@ -65,7 +65,7 @@ impl Writer {
     }
 }
 
-/// Begins the very first generation.
+/// Begins the first generation of this incarnation.
 pub(super) fn begin(
     disk: &dyn Disk,
     folder: &DataFolder,
@@ -73,12 +73,12 @@ pub(super) fn begin(
     options: &Options,
     now: Micros,
 ) -> Result<(), LogError> {
-    let generation = Generation::new(1);
+    let generation = identity.generation;
     let opening = Opening {
         id: identity.id.clone(),
         incarnation: identity.incarnation,
         generation,
-        seq: 1,
+        seq: identity.seq,
         tick: now,
         commit: 0,
         messages: 0,

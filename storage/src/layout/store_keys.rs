@@ -49,6 +49,16 @@ pub fn claim(id: &MonitorId, k: u64) -> Key {
     claims(id).push(&format!("{k:06}.json"))
 }
 
+/// `monitors/<id>/<k>.fence.json`: from then on the `k`-th incarnation changes nothing.
+pub fn fence(id: &MonitorId, k: u64) -> Key {
+    claims(id).push(&format!("{k:06}.fence.json"))
+}
+
+/// `monitors/<id>/<k>.final.json`: what the `k`-th incarnation ended with.
+pub fn final_(id: &MonitorId, k: u64) -> Key {
+    claims(id).push(&format!("{k:06}.final.json"))
+}
+
 /// The number of a claim, by its file's name.
 pub fn parse_claim(name: &str) -> Option<u64> {
     parse_numbered(name, "", 6, ".json")

@@ -52,7 +52,7 @@ impl Town {
         let monitors = ["east", "west-1"].map(|id| Monitor::new(id, &disk, &store, &clock));
         for monitor in &monitors {
             let identity = Identity::read(&*disk, &monitor.folder).unwrap().unwrap();
-            log::claim(&*store, &identity, clock.now()).await.unwrap();
+            log::claim(&*store, &*disk, &monitor.folder, &identity, clock.now()).await.unwrap();
         }
         let import = |byte| Import { hash: ImportHash([byte; 32]), cuts: Vec::new() };
         Town { disk, store, clock, monitors: monitors.into(), imports: [1, 2].map(import).into() }
