@@ -10,7 +10,7 @@ mod support;
 use std::path::Path;
 
 use support::hdfs::MiniCluster;
-use support::{Ended, Hourglass, Senders, assert_all_there, run, until};
+use support::{DEADLINE, Ended, Hourglass, Senders, assert_all_there, run, until, until_within};
 
 #[test]
 fn an_acknowledged_line_survives_what_clusters_do() {
@@ -39,7 +39,8 @@ fn an_acknowledged_line_survives_what_clusters_do() {
     until("rotations without a store", || world.generation() > before + 3);
     cluster.start_name_node();
     let caught_up = world.generation();
-    until("the store to catch up", || world.published() >= Some(caught_up - 1));
+    // What was open when the name node went has to be recovered by the data nodes first.
+    until_within(3 * DEADLINE, "the store to catch up", || world.published() >= Some(caught_up - 1));
     world.verified();
 
     // Killed, most likely with a lease held: the next one takes it.
@@ -65,6 +66,34 @@ fn an_acknowledged_line_survives_what_clusters_do() {
     assert_eq!(elsewhere, here);
     world.elsewhere("verify").fine();
     world.elsewhere("services").fine();
+    a_machine_is_lost_and_another_takes_its_id(&world);
+}
+
+/// What had reached HDFS is counted, once; then the same id goes on above it, on a machine of its own.
+fn a_machine_is_lost_and_another_takes_its_id(world: &World) {
+    let server = world.start();
+    let load = format!("client load --connect {} --ack --messages 3000 --service lost", server.address);
+    world.run_plain(&load).fine();
+    server.kill();
+    std::fs::remove_dir_all(&world.data).unwrap();
+
+    let id = host_name();
+    world.elsewhere(&format!("monitors seal {id}")).fine();
+    assert!(world.elsewhere("monitors list").fine().stdout.contains("sealed"));
+    world.elsewhere("rebuild").fine();
+    world.elsewhere("verify").fine();
+    let before = world.elsewhere("cat").fine().stdout.lines().count();
+
+    let server = world.start();
+    let load = format!("client load --connect {} --ack --messages 700 --service found", server.address);
+    world.run_plain(&load).fine();
+    server.drained();
+    world.verified();
+    assert_eq!(world.run("cat --data DATA").fine().stdout.lines().count(), before + 700);
+}
+
+fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim().to_owned()
 }
 
 /// One monitor's machine and the store.
@@ -91,6 +120,11 @@ impl World {
     /// A command on the monitor's machine.
     fn run(&self, line: &str) -> Ended {
         run(&self.data, &self.with_store(line))
+    }
+
+    /// A command that has nothing to do with the store.
+    fn run_plain(&self, line: &str) -> Ended {
+        run(&self.data, line)
     }
 
     /// A command on a machine that has only the store.

@@ -24,10 +24,15 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 ///
 /// # Panics
 /// When it does not within [`DEADLINE`]; says what was waited for.
-pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
+pub fn until(what: &str, condition: impl FnMut() -> bool) {
+    until_within(DEADLINE, what, condition);
+}
+
+/// [`until`], for what may take longer.
+pub fn until_within(deadline: Duration, what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < DEADLINE, "waited {DEADLINE:?} for: {what}");
+        assert!(start.elapsed() < deadline, "waited {deadline:?} for: {what}");
         std::thread::park_timeout(Duration::from_millis(5));
     }
 }
