@@ -34,6 +34,7 @@ mod recovery;
 mod rows;
 mod snapshot;
 mod state;
+mod strays;
 mod window;
 mod writer;
 

@@ -22,6 +22,7 @@ use crate::listing::journals;
 use crate::mark::JournalMark;
 use crate::recovery;
 use crate::state;
+use crate::strays::{JournalEnd, Listed};
 use crate::window::read_range;
 
 /// One reading of a monitor's log.
@@ -129,6 +130,7 @@ impl Snapshot {
     }
 
     fn try_read(disk: &dyn Disk, folder: &DataFolder, from: Option<&JournalMark>) -> Result<Option<Self>, LogError> {
+        let listed = Listed::read(disk, folder)?;
         let mut openings = Vec::new();
         for generation in unbroken(&journals(disk, folder)?) {
             openings.push(OpenedJournal::open(disk, folder, *generation)?);
@@ -139,7 +141,7 @@ impl Snapshot {
             }
             return Ok(None);
         };
-        let tip = Tip::read(disk, folder, &newest, from)?;
+        let tip = Tip::read(disk, folder, &newest, from, &listed)?;
         Self::assemble(folder, openings, newest, tip).map(Some)
     }
 
@@ -230,6 +232,7 @@ impl Tip {
         folder: &DataFolder,
         newest: &OpenedJournal,
         from: Option<&JournalMark>,
+        listed: &Listed,
     ) -> Result<Self, LogError> {
         let generation = newest.opening.generation;
         let path = folder.journal(generation);
@@ -244,6 +247,8 @@ impl Tip {
                 tip.take(mark, &record);
             }
         }
+        let reserved = scanner.file().len()? > scanner.offset();
+        listed.check(folder, &JournalEnd { id: &newest.opening.id, mark: seen, reserved })?;
         match last {
             Some((mark, record)) if settle(disk, folder, newest, &scanner, &record)? => tip.take(mark, &record),
             Some(_) => {}
