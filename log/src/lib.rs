@@ -26,6 +26,7 @@ mod files;
 mod identity;
 pub mod import;
 mod journal;
+mod last_commit;
 mod listing;
 mod mark;
 mod queue;

@@ -21,13 +21,13 @@ use storage::{Disk, Mode, is_full, is_temporary, publish_replacing};
 
 use crate::error::LogError;
 use crate::identity::Identity;
-use crate::journal::{JournalFile, Opening, Record, Scanner, Step, Tail, could_be_torn};
+use crate::journal::{JournalFile, Opening, Record, Scanner, Step, Tail};
+use crate::last_commit;
 use crate::listing::{LogFile, journals, log_files};
 use crate::mark::JournalMark;
 use crate::queue::{Check, Queue};
 use crate::state::State;
 use crate::strays::{JournalEnd, Listed};
-use crate::window::read_range;
 
 /// What recovery found and did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -150,19 +150,7 @@ impl Found {
             return Ok(Some(Vec::new()));
         };
         let path = folder.log_file(record.date, &self.state.id, record.seq);
-        if disk.length(&path)?.is_none() {
-            return Err(LogError::corrupt(&path, "it is missing, the journal has records of it"));
-        }
-        let (_, bytes) = read_range(disk, &path, record.from..record.to)?;
-        if crc32c::crc32c(&bytes) == record.log_crc32c && bytes.len() as u64 == record.to - record.from {
-            return Ok(Some(bytes));
-        }
-        let torn = bytes.len() as u64 != record.to - record.from || could_be_torn(&bytes, record.from);
-        if torn && self.tail == Tail::Empty {
-            return Ok(None);
-        }
-        let (from, to) = (record.from, record.to);
-        Err(LogError::corrupt(&path, format!("bytes {from} to {to} fail the journal's checksum")))
+        Ok(last_commit::log_bytes(disk, &path, record, self.tail)?.map(|(_, bytes)| bytes))
     }
 
     /// Every log file of the generation must have what was made durable of it.

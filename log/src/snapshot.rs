@@ -17,13 +17,13 @@ use storage::layout::DataFolder;
 use crate::error::LogError;
 use crate::files::{FileSummary, LogPiece, LogSlice};
 use crate::identity::Identity;
-use crate::journal::{Opening, Record, Scanner, Step};
+use crate::journal::{Opening, Record, Scanner, Step, Tail};
+use crate::last_commit;
 use crate::listing::journals;
 use crate::mark::JournalMark;
 use crate::recovery;
 use crate::state;
 use crate::strays::{JournalEnd, Listed};
-use crate::window::read_range;
 
 /// One reading of a monitor's log.
 #[derive(Debug, Clone)]
@@ -241,16 +241,20 @@ impl Tip {
         let mut tip = Self { last: begin, pieces: LogPiece::at(&begin).into_iter().collect(), latest: None };
         let mut seen = begin;
         let mut last: Option<(JournalMark, Record)> = None;
-        while let Step::Commit(record, end) = scanner.step()? {
+        let tail = loop {
+            let (record, end) = match scanner.step()? {
+                Step::Commit(record, end) => (record, end),
+                Step::End(tail) => break tail,
+            };
             seen = state::follow(&seen, &record, end).map_err(|problem| scanner.corrupt(end, problem))?;
             if let Some((mark, record)) = last.replace((seen, record)) {
                 tip.take(mark, &record);
             }
-        }
+        };
         let reserved = scanner.file().len()? > scanner.offset();
         listed.check(folder, &JournalEnd { id: &newest.opening.id, mark: seen, reserved })?;
         match last {
-            Some((mark, record)) if settle(disk, folder, newest, &scanner, &record)? => tip.take(mark, &record),
+            Some((mark, record)) if settle(disk, folder, newest, &scanner, &record, tail)? => tip.take(mark, &record),
             Some(_) => {}
             // The opening is synced before it has a name; the name may not be.
             None => disk.sync_folder(&folder.journals())?,
@@ -265,26 +269,23 @@ impl Tip {
     }
 }
 
-/// Syncs the last record and its log bytes; says no when those are not all
-/// there yet.
+/// Syncs the last record and its log bytes; says no when those are torn: it does not count.
 fn settle(
     disk: &dyn Disk,
     folder: &DataFolder,
     newest: &OpenedJournal,
     scanner: &Scanner,
     record: &Record,
+    tail: Tail,
 ) -> Result<bool, LogError> {
     if record.from == record.to {
         disk.sync_together(&[scanner.file()])?;
         return Ok(true);
     }
     let path = folder.log_file(record.date, &newest.opening.id, record.seq);
-    let (file, bytes) = read_range(disk, &path, record.from..record.to)?;
-    let whole = crc32c::crc32c(&bytes) == record.log_crc32c;
-    if whole {
-        disk.sync_together(&[&file, scanner.file()])?;
-    }
-    Ok(whole)
+    let Some((file, _)) = last_commit::log_bytes(disk, &path, record, tail)? else { return Ok(false) };
+    disk.sync_together(&[&file, scanner.file()])?;
+    Ok(true)
 }
 
 /// Whether the writer's work can explain the error, so that it may pass.

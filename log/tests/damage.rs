@@ -111,8 +111,10 @@ fn log_bytes_torn_at_any_byte_are_dropped_with_their_record() {
             if zeros {
                 file.truncate(after).unwrap();
             }
-            let (mut writer, recovery) = open(&disk).unwrap();
             let commits = if kept == after { 3 } else { 2 };
+            let read = Snapshot::read(&disk, &World::folder(), None).unwrap().unwrap();
+            assert_eq!(read.generations[0].last.commit, commits, "a reader judges as recovery does");
+            let (mut writer, recovery) = open(&disk).unwrap();
             assert_eq!(writer.state().mark().commit, commits, "cut at {kept}");
             let dropped = if commits == 3 {
                 0
@@ -159,7 +161,7 @@ fn any_changed_byte_of_the_last_log_bytes_is_refused_by_name() {
         let disk = disk.kill();
         let byte = bytes(&disk, &log_file())[offset as usize];
         overwrite(&disk, &log_file(), offset, &[byte ^ 0x80]);
-        assert!(is_corrupt(&open(&disk).unwrap_err(), &log_file()));
+        refused_by_all(&disk, &log_file());
     }
 }
 
@@ -171,6 +173,8 @@ fn missing_log_bytes_are_refused_by_name() {
     assert!(is_corrupt(&open(&shorter).unwrap_err(), &log_file()));
     let gone = disk.kill();
     gone.remove(&log_file()).unwrap();
+    let refused = Snapshot::read(&gone, &World::folder(), None).unwrap_err();
+    assert!(is_corrupt(&refused, &log_file()), "{refused}");
     assert!(is_corrupt(&open(&gone).unwrap_err(), &log_file()));
     let no_journal = disk.kill();
     no_journal.remove(&journal()).unwrap();
