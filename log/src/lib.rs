@@ -42,7 +42,7 @@ mod writer;
 pub use batch::{Batch, ClientCount};
 pub use cut::{Cut, DatedFile};
 pub use error::{CommitError, LogError};
-pub use files::{FileSummary, LogPiece, LogSlice};
+pub use files::{FileSummary, LogPiece, LogSlice, Sealed};
 pub use identity::{Identity, claim};
 pub use mark::JournalMark;
 pub use recovery::Recovery;
