@@ -46,6 +46,6 @@ pub use files::{FileSummary, LogPiece, LogSlice, Sealed};
 pub use identity::{Identity, claim};
 pub use mark::JournalMark;
 pub use recovery::Recovery;
-pub use snapshot::{ClosedGeneration, GenerationLog, Snapshot};
+pub use snapshot::{ClosedGeneration, DamagedJournal, GenerationLog, Snapshot};
 pub use state::State;
 pub use writer::{Options, Writer};

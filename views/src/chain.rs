@@ -136,7 +136,8 @@ impl<'a> Builder<'a> {
             let views = Listing::stored(&*self.reader.store, monitor).await?;
             self.closed(older.collect(), &views).await?;
             if !self.joins(own) {
-                return Err(ViewError::missing(format!("what {monitor} wrote between its batch view and its log")));
+                let missing = || ViewError::missing(format!("what {monitor} wrote between its batch view and its log"));
+                return Err(own.log.damaged.as_ref().map_or_else(missing, |journal| journal.refusal().into()));
             }
         }
         self.incarnation = Some(own.log.incarnation);
