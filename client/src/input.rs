@@ -14,6 +14,7 @@ mod csv;
 mod item;
 mod lines;
 mod source;
+mod structure;
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
