@@ -294,6 +294,23 @@ fn several_inputs_have_one_digest_that_depends_on_their_order() {
 }
 
 #[test]
+fn what_is_no_number_is_out_of_range_in_csv_as_in_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let csv = |cpu: &str, free: &str, note: &str| {
+        let header = "service,time,cpu,total_ram,free_ram,total_disk,free_disk,note";
+        let text = format!("{header}\na,1763715600,{cpu},2,{free},2,1,{note}\n");
+        parsed(&read(&write(folder.path(), "a.csv", text.as_bytes())).1)
+    };
+    for bad in ["NaN", "nan", " inf ", "-inf", "+Infinity", "-nan"] {
+        for found in [csv(bad, "1", ""), csv("1", bad, "")] {
+            assert_eq!(found, ["rejected: number_out_of_range"], "{bad}");
+        }
+    }
+    assert_eq!(csv("high", "1", ""), ["rejected: wrong_type"]);
+    assert_eq!(csv("1", "1", "NaN"), csv("1", "1", ""), "another column may hold any text");
+}
+
+#[test]
 fn a_broken_element_of_an_array_is_rejected_alone_as_in_ndjson() {
     let folder = tempfile::tempdir().unwrap();
     let mut lines: Vec<String> = (0..1000).map(message).collect();
