@@ -162,6 +162,8 @@ fn rejected_lines_can_be_read_with_their_reason() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
     let up = Hourglass::start(data, "up --data DATA");
+    let nothing = run(data, "cat --data DATA --quarantine").fine();
+    assert!(nothing.stdout.is_empty() && nothing.stderr.contains("no line in this range"), "{}", nothing.stderr);
     let mut client = AckingClient::connect(up.address, "me").unwrap();
     assert!(client.send(["not json", LINES[0], "{\"serviceName\":\"a\"}"]) && client.await_ack(3));
     let reasons: Vec<_> = client.rejected.iter().map(|(line, reason)| (*line, reason.as_str())).collect();
