@@ -11,4 +11,4 @@ mod setting_nouns;
 pub(crate) use keys::{KEYS, Key, Settings, key};
 pub(crate) use layers::{Config, FILE_VARIABLE, File, strays};
 pub(crate) use reference::{markdown, show};
-pub(crate) use setting::{Setting, Span};
+pub(crate) use setting::{Address, Setting, Span};
