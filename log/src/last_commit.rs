@@ -14,6 +14,12 @@ use crate::error::LogError;
 use crate::journal::{Record, Tail, could_be_torn};
 use crate::window::read_range;
 
+/// Log bytes that fit their record.
+pub(crate) struct LogBytes {
+    pub(crate) file: Arc<dyn DiskFile>,
+    pub(crate) bytes: Vec<u8>,
+}
+
 /// The log bytes of `record`, the last whole one of its journal, and their file at `path`; `None` if they are torn. They
 /// are written before the record, so also beside a writer a whole record has whole log bytes.
 ///
@@ -25,7 +31,7 @@ pub(crate) fn log_bytes(
     path: &Path,
     record: &Record,
     tail: Tail,
-) -> Result<Option<(Arc<dyn DiskFile>, Vec<u8>)>, LogError> {
+) -> Result<Option<LogBytes>, LogError> {
     let (file, bytes) = match read_range(disk, path, record.from..record.to) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Err(LogError::corrupt(path, "it is missing, the journal has records of it"));
@@ -34,7 +40,7 @@ pub(crate) fn log_bytes(
     };
     let whole = bytes.len() as u64 == record.to - record.from;
     if whole && crc32c::crc32c(&bytes) == record.log_crc32c {
-        return Ok(Some((file, bytes)));
+        return Ok(Some(LogBytes { file, bytes }));
     }
     let torn = !whole || could_be_torn(&bytes, record.from);
     if torn && tail == Tail::Empty {

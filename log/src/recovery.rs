@@ -150,7 +150,7 @@ impl Found {
             return Ok(Some(Vec::new()));
         };
         let path = folder.log_file(record.date, &self.state.id, record.seq);
-        Ok(last_commit::log_bytes(disk, &path, record, self.tail)?.map(|(_, bytes)| bytes))
+        Ok(last_commit::log_bytes(disk, &path, record, self.tail)?.map(|whole| whole.bytes))
     }
 
     /// Every log file of the generation must have what was made durable of it.

@@ -347,8 +347,8 @@ fn settle(
         return Ok(true);
     }
     let path = folder.log_file(record.date, &newest.opening.id, record.seq);
-    let Some((file, _)) = last_commit::log_bytes(disk, &path, record, tail)? else { return Ok(false) };
-    disk.sync_together(&[&file, scanner.file()])?;
+    let Some(whole) = last_commit::log_bytes(disk, &path, record, tail)? else { return Ok(false) };
+    disk.sync_together(&[&whole.file, scanner.file()])?;
     Ok(true)
 }
 

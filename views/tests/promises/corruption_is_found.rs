@@ -1,7 +1,7 @@
 //! The promise: corruption of the log is found, never averaged in. An answer from damaged files is the true one, or an
 //! error that names the file.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use schema::Generation;
 use storage::{Disk, Mode};
@@ -18,7 +18,7 @@ fn sent(second: i64) -> Sent {
 }
 
 /// Asks and cats on the machine of monitor 0. Says whether the answers were whole; else they name `path`.
-async fn answers(town: &Town, path: &std::path::Path) -> [bool; 2] {
+async fn answers(town: &Town, path: &Path) -> [bool; 2] {
     let (reader, all) = (town.reader(Some(0)), Query::everything());
     let name = path.file_name().unwrap().to_str().unwrap();
     let answered = match query(&reader, &all).await {
@@ -48,7 +48,7 @@ async fn answers(town: &Town, path: &std::path::Path) -> [bool; 2] {
 }
 
 /// Flips each byte of `path` in turn; how often query and cat answered all the same.
-async fn flip_each(town: &Town, path: &PathBuf, mask: u8) -> [usize; 2] {
+async fn flip_each(town: &Town, path: &Path, mask: u8) -> [usize; 2] {
     let file = town.disk.open(path, Mode::Write).unwrap();
     let mut whole = [0; 2];
     for at in 0..file.len().unwrap() {
