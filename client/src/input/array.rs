@@ -258,6 +258,8 @@ fn ended(end: Option<usize>, bytes: &[u8]) -> Front {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// What comes out of an input read in blocks of some length.
@@ -275,6 +277,23 @@ mod tests {
     fn check(input: &str, expected: &[&str]) {
         for length in [1, 3, input.len()] {
             assert_eq!(read(input, length), expected, "blocks of {length}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1024))]
+
+        #[test]
+        fn where_the_blocks_were_cut_changes_nothing(
+            parts in prop::collection::vec(prop::sample::select(
+                &["{", "}", "[", "]", ",", ":", "\"", "\"a\"", "\"a\":", "\\", "1", " ", "\n", "\n{\"good\":1},\n", "x", "\r\n"][..],
+            ), 1..40),
+            length in 1..20_usize,
+        ) {
+            let input = format!("[{}\n", parts.concat());
+            let whole = read(&input, input.len());
+            prop_assert_eq!(&read(&input, length), &whole);
+            prop_assert!(!whole.iter().any(String::is_empty), "{:?}", whole);
         }
     }
 

@@ -145,6 +145,9 @@ fn any_too_long(lines: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use schema::Reject;
+
     use super::*;
 
     /// What comes out of an input read in blocks of some length.
@@ -153,6 +156,58 @@ mod tests {
         input.chunks(length).for_each(|block| lines.push(block, &mut out));
         lines.finish(&mut out);
         out
+    }
+
+    /// What a receiver finds: each message's bytes, each reject's reason. An item that is too long takes the rest of its
+    /// line along.
+    fn found(mut bytes: &[u8]) -> Vec<Result<&[u8], Reject>> {
+        let (mut parser, mut found) = (Parser::new(&Metrics::default()), Vec::new());
+        while !bytes.is_empty() {
+            let (end, item) = match parser.next(bytes) {
+                Next::Message { start, end, .. } => (end, Some(Ok(&bytes[start..end]))),
+                Next::Reject { reason, end } => (end, Some(Err(reason))),
+                Next::EndOfLine { end } => (end, None),
+                Next::Incomplete => unreachable!("the bytes end with a newline"),
+            };
+            if end - usize::from(item.is_none()) > MAX_LINE {
+                found.push(Err(Reject::LineTooLong));
+                bytes = &bytes[memchr(b'\n', bytes).unwrap()..];
+            } else {
+                found.extend(item);
+                bytes = &bytes[end..];
+            }
+        }
+        found
+    }
+
+    /// Pieces of lines, some nearly as long as an item may be, or a little longer.
+    fn piece() -> impl Strategy<Value = String> {
+        let object = |length: usize| {
+            let open = r#"{"service":"a","ts":1,"cpu":1,"ram":1,"disk":1,"pad":""}"#.len();
+            let pad = "}".repeat(length.saturating_sub(open));
+            format!(r#"{{"service":"a","ts":1,"cpu":1,"ram":1,"disk":1,"pad":"{pad}"}}"#)
+        };
+        let near = || prop_oneof![0..300_usize, MAX_LINE / 2..MAX_LINE, MAX_LINE - 3..MAX_LINE + 4];
+        prop_oneof![
+            6 => near().prop_map(object),
+            2 => near().prop_map(|length| " ".repeat(length)),
+            1 => near().prop_map(|length| "x".repeat(length)),
+            1 => near().prop_map(move |length| object(length).replacen(':', " ", 1)),
+            1 => near().prop_map(move |length| object(length).replacen("\"a\"", "\"a", 1)),
+            4 => prop::sample::select(&["\n", ",", "\r\n", "{}", "{", "}", " , "][..]).prop_map(str::to_owned),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn the_lines_hold_what_a_plain_connection_would_find(pieces in prop::collection::vec(piece(), 0..24), length in 1..200_000_usize) {
+            let input = pieces.concat() + "\n";
+            let out = read(input.as_bytes(), length);
+            prop_assert!(found(&out) == found(input.as_bytes()), "{:?}", pieces.iter().map(String::len).collect::<Vec<_>>());
+            prop_assert!(out.split(|&byte| byte == b'\n').all(|line| line.len() <= LIMIT));
+        }
     }
 
     #[test]
