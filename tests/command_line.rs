@@ -162,6 +162,8 @@ fn rejected_lines_can_be_read_with_their_reason() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
     let up = Hourglass::start(data, "up --data DATA");
+    let nothing = run(data, "cat --data DATA --quarantine").fine();
+    assert!(nothing.stdout.is_empty() && nothing.stderr.contains("no line in this range"), "{}", nothing.stderr);
     let mut client = AckingClient::connect(up.address, "me").unwrap();
     assert!(client.send(["not json", LINES[0], "{\"serviceName\":\"a\"}"]) && client.await_ack(3));
     let reasons: Vec<_> = client.rejected.iter().map(|(line, reason)| (*line, reason.as_str())).collect();
@@ -261,6 +263,28 @@ fn wrong_use_says_what_is_wrong_and_what_is_allowed() {
     refused(&run(data, "up --data DATA --schedule sometimes"), &["schedule.cron", "sometimes", "allowed"]);
     refused(&run(data, "up --data DATA --store hdfs://name/x"), &["hdfs", "allowed"]);
     refused(&run(data, "client load --connect 127.0.0.1:1 --messages 1"), &["127.0.0.1:1", "hourglass up"]);
+    for peer in ["nonsense", "host:", "host:0", ":7070"] {
+        refused(&run(data, &format!("client load --connect {peer} --messages 1")), &["--connect", "HOST:PORT"]);
+    }
+    refused(&run(data, "client replay --connect 127.0.0.1:1 --ack -"), &["standard input", "--client ID"]);
+    refused(
+        &run(data, "up --data DATA --refresh-every never"),
+        &["refresh.every", "never", "a number and its unit", "s, m"],
+    );
+    let id = run(data, "up --data DATA --id .x");
+    refused(&id, &["\".x\"", "not starting with '.' or 'import-'"]);
+    assert_eq!(id.stderr.matches("not starting").count(), 1, "{}", id.stderr);
+    let file = data.join("file");
+    fs::write(&file, "").unwrap();
+    for line in ["query", "up", "status", "import --undo 00"] {
+        for below in ["", "/x"] {
+            let line = format!("{line} --data {}{below}", file.display());
+            refused(&run(data, &line), &["file is no folder", "--data DIR"]);
+        }
+    }
+    for line in ["up", "import x.ndjson"] {
+        refused(&run(data, &format!("{line} --data /proc/x")), &["/proc/x", "name a folder", "--data DIR"]);
+    }
     store(data);
     refused(&run(data, "query --data DATA --from -1h --to -2h"), &["after", "exchange"]);
     refused(&run(data, "up --data DATA --metrics cpu --listen 127.0.0.1:0"), &["\"cpu\"", "\"cpu,ram,disk\"", "fixed"]);
@@ -274,6 +298,14 @@ fn help_version_completions_and_manual_are_there() {
     assert!(version.starts_with("hourglass 0."), "{version}");
     let help = run(Path::new("."), "monitor --help").fine().stdout;
     assert!(help.contains("--listen <ADDR>") && help.contains("HOURGLASS_LISTEN_ADDRESS"), "{help}");
+    let whole_range = ["[default: the beginning]", "[default: the end]"];
+    let last_hour = ["[default: an hour before the end]", "[default: now]"];
+    for (command, own, others) in [("query", last_hour, whole_range), ("cat", whole_range, last_hour)] {
+        let help = run(Path::new("."), &format!("{command} --help")).fine().stdout;
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(own.iter().all(|default| help.contains(default)), "{help}");
+        assert!(!others.iter().any(|default| help.contains(default)), "{help}");
+    }
     assert!(run(Path::new("."), "completions bash").fine().stdout.contains("_hourglass"));
     let manual = run(Path::new("."), "man").fine().stdout;
     assert!(manual.contains(".TH hourglass") && manual.contains("HOURGLASS CLIENT LOAD"), "{manual}");

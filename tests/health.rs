@@ -122,3 +122,22 @@ fn rotate(data: &Path, tick: Micros) {
         monitor.wait().await.unwrap();
     });
 }
+
+#[test]
+fn a_lost_identity_is_told_where_a_log_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let up = Hourglass::start(data, "up --data DATA --id east");
+    send(&up, 1);
+    assert!(up.drained().0.success());
+    std::fs::remove_file(data.join("identity.json")).unwrap();
+    ill(&run(data, "status --data DATA --check"), &["identity.json is gone"]);
+    for line in ["up --data DATA", "monitor --data DATA --id east"] {
+        let refused = run(data, line);
+        assert_eq!(refused.code, Some(2));
+        for says in ["identity.json is gone", "the id and the incarnation", "restore it"] {
+            assert!(refused.stderr.contains(says), "{says:?} in {}", refused.stderr);
+        }
+    }
+    assert!(!data.join("identity.json").exists(), "none is made up");
+}

@@ -59,6 +59,7 @@ fn each_file_is_imported_or_told_and_the_others_go_on() {
     for said in ["a.ndjson is not imported", "withdraw it first", "missing.ndjson is not imported", "2 of 3 files"] {
         assert!(stderr.contains(said), "{said:?} in {stderr}");
     }
+    assert_eq!(stderr.matches("--undo").count(), 1, "how to withdraw it is said once: {stderr}");
     run(&data, "rebuild --data DATA").fine();
     assert_eq!(run(&data, "cat --data DATA").fine().stdout.lines().count(), 2);
     assert_eq!(fs::read_dir(data.join("import")).unwrap().count(), 0, "nothing staged is left");

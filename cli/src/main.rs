@@ -10,6 +10,7 @@ mod answer;
 mod commands;
 mod config;
 mod flags;
+mod folder;
 mod logging;
 mod open;
 mod outcome;

@@ -1,4 +1,6 @@
-//! Where live senders get the time from: an argument, so that a test can be at any time.
+//! The time as an argument of live senders: a test hands them any.
+//!
+//! Out: microseconds since 1970, UTC. It need not be monotonic.
 
 use std::sync::Arc;
 

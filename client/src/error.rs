@@ -1,4 +1,5 @@
-//! Everything that can go wrong on the sending side.
+//! The one error of this crate. Each variant says what was done, with which peer or path, and why it failed; what to do
+//! next is the command line's to say.
 
 use std::fmt::Display;
 use std::io;

@@ -1,10 +1,11 @@
-//! Existing files and streams as chunks of whole lines, one object a line.
+//! Existing files and streams as chunks of whole lines, none much longer than a line may be.
 //!
 //! In: a path (`-` for standard input): NDJSON, JSON arrays, lines that are JSON strings holding an object, or CSV
 //! with a header; plain, gzip or zstd. Out: chunks of whole lines, each line ending in `\n`, and the SHA-256 of the
 //! raw bytes. What an input is follows from its content; `.csv` makes the header an obligation.
-//! Must hold: memory is bounded whatever the input; plain NDJSON passes as it is, in large blocks; nothing is
-//! dropped: what is no valid item is passed on for the receiver to reject and count.
+//! Must hold: memory is bounded whatever the input; plain NDJSON passes as it is, in large blocks, so that a line may
+//! hold several objects, as on a plain connection; nothing is dropped: what is no valid item is passed on for the
+//! receiver to reject and count.
 //!
 //! Reading, hashing, decompressing and converting happen on a thread of the input's own, a few chunks ahead.
 
@@ -13,6 +14,7 @@ mod csv;
 mod item;
 mod lines;
 mod source;
+mod structure;
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -241,7 +243,7 @@ fn read_head(source: &mut Source) -> io::Result<Vec<u8>> {
 
 /// What turns an input's content into lines.
 enum Converter {
-    Lines(lines::Lines),
+    Lines(Box<lines::Lines>),
     Array(array::Arrays),
     Csv(Box<csv::Csv>),
 }
@@ -254,7 +256,7 @@ impl Converter {
             return Ok(Self::Array(array::Arrays::default()));
         }
         if content.starts_with(b"{") || content.starts_with(br#""{"#) {
-            return Ok(Self::Lines(lines::Lines::default()));
+            return Ok(Self::Lines(Box::new(lines::Lines::new())));
         }
         match csv::Header::parse(&content[..end]) {
             Some(header) => Ok(Self::Csv(Box::new(csv::Csv::new(header)))),
@@ -263,7 +265,7 @@ impl Converter {
                                (timestamp, time, ts)";
                 Err(io::Error::new(io::ErrorKind::InvalidData, problem))
             }
-            None => Ok(Self::Lines(lines::Lines::default())),
+            None => Ok(Self::Lines(Box::new(lines::Lines::new()))),
         }
     }
 

@@ -1,4 +1,7 @@
-//! How far a running command is, for whoever draws a bar.
+//! The counters of a running sender.
+//!
+//! In: what was sent, settled and read, as it happens. Out: the same numbers, to any thread. Must hold: they only grow,
+//! but for the bytes read, which are set; looking at them never holds a sender up.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

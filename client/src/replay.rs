@@ -1,8 +1,8 @@
 //! Existing files sent again: as fast as they are taken, or in their own time, faster by a factor.
 //!
 //! In: paths in any form that `input.rs` reads. Out: their lines, over one connection. Must hold: with acks the
-//! lines of all inputs together number themselves by order, so the same files replayed again under the same id go
-//! on where they were, and count once.
+//! lines of all inputs together number themselves by order, one object a line, so the same files replayed again under
+//! the same id go on where they were, and count once.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -89,7 +89,9 @@ pub async fn replay(options: ReplayOptions, token: CancellationToken) -> Result<
     let skipped = sink.resumed_at();
     let start = Instant::now();
     let timing = options.speed.map(|speed| Timing::new(speed, start));
-    let mut playback = Playback { sink, timing, skip: skipped, sent: 0, progress: options.progress };
+    // A line is what is acknowledged or due: each object gets one of its own.
+    let parting = (options.ack || timing.is_some()).then(Parting::new);
+    let mut playback = Playback { sink, timing, parting, skip: skipped, sent: 0, progress: options.progress };
     playback.play(options.paths, &token).await?;
     if playback.skip > 0 && !token.is_cancelled() {
         return Err(ClientError::InputsTooShort { lines: skipped - playback.skip, resume: skipped });
@@ -113,6 +115,7 @@ async fn client_of(options: &ReplayOptions) -> Result<ClientId, ClientError> {
 struct Playback {
     sink: Sink,
     timing: Option<Timing>,
+    parting: Option<Parting>,
     /// How many lines are still to be passed over.
     skip: u64,
     sent: u64,
@@ -132,8 +135,9 @@ impl Playback {
                 };
                 input = rest;
                 self.progress.set_bytes(before + input.position());
-                let Some(chunk) = chunk else { break };
-                self.send(chunk?, token).await?;
+                let Some(chunk) = chunk.transpose()? else { break };
+                let chunk = self.parting.as_mut().map(|parting| parting.part(&chunk)).unwrap_or(chunk);
+                self.send(chunk, token).await?;
             }
             before += input.position();
         }
@@ -172,6 +176,38 @@ impl Playback {
         self.sent += count;
         self.progress.add_sent(count);
         Ok(())
+    }
+}
+
+/// Gives each object of a line that holds several a line of its own.
+struct Parting(Parser);
+
+impl Parting {
+    fn new() -> Self {
+        // Where an object ends does not depend on the metrics.
+        Self(Parser::new(&Metrics::default()))
+    }
+
+    /// The same items as in `lines`, which are whole; a line with one item at most stays as it is.
+    fn part(&mut self, lines: &[u8]) -> Vec<u8> {
+        let mut parted = Vec::with_capacity(lines.len());
+        let (mut copied, mut at, mut first) = (0, 0, true);
+        while at < lines.len() {
+            let (end, is_item) = match self.0.next(&lines[at..]) {
+                Next::Message { end, .. } | Next::Reject { end, .. } => (end, true),
+                Next::EndOfLine { end } => (end, false),
+                Next::Incomplete => break,
+            };
+            if is_item && !first {
+                parted.extend_from_slice(&lines[copied..at]);
+                parted.push(b'\n');
+                copied = at;
+            }
+            first = !is_item;
+            at += end;
+        }
+        parted.extend_from_slice(&lines[copied..]);
+        parted
     }
 }
 
@@ -255,6 +291,15 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_object_gets_a_line_of_its_own_and_other_lines_stay() {
+        let parted = |lines: &str| String::from_utf8(Parting::new().part(lines.as_bytes())).unwrap();
+        for same in ["", "{},\r\n", "\n{}\n\r\n , \n", "garbage {} {}\n", "{\"a\":\"}{\"}\n"] {
+            assert_eq!(parted(same), same);
+        }
+        assert_eq!(parted("{}{} ,{},\n{}\r{}garbage{}\n"), "{}\n{}\n ,{},\n{}\n\r{}\ngarbage{}\n");
+    }
 
     #[test]
     fn a_line_is_due_by_its_time_whatever_its_metrics_are() {

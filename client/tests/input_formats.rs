@@ -257,7 +257,7 @@ fn bad_items_are_passed_on_and_rejected_one_by_one() {
     for (name, text, rejected) in [
         ("lines", format!("{good}\nnonsense\n\"text\"\n{good}\n"), vec![1, 2]),
         ("array", format!("[{good},42,\"text\",{good}] trailing"), vec![1, 2, 4]),
-        ("newline-in-string", format!("[{good},{}]", good.replace("checkout", "check\nout")), vec![1]),
+        ("newline-in-string", format!("[{good},{}]", good.replace("checkout", "check\nout")), vec![1, 2]),
         (
             "csv",
             format!(
@@ -291,4 +291,43 @@ fn several_inputs_have_one_digest_that_depends_on_their_order() {
     let both = digest(&[one.clone(), other.clone()]).unwrap();
     assert_ne!(both, digest(&[other, one]).unwrap());
     assert!(matches!(digest(&["-".into()]), Err(ClientError::Option { .. })));
+}
+
+#[test]
+fn what_is_no_number_is_out_of_range_in_csv_as_in_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let csv = |cpu: &str, free: &str, note: &str| {
+        let header = "service,time,cpu,total_ram,free_ram,total_disk,free_disk,note";
+        let text = format!("{header}\na,1763715600,{cpu},2,{free},2,1,{note}\n");
+        parsed(&read(&write(folder.path(), "a.csv", text.as_bytes())).1)
+    };
+    for bad in ["NaN", "nan", " inf ", "-inf", "+Infinity", "-nan"] {
+        for found in [csv(bad, "1", ""), csv("1", bad, "")] {
+            assert_eq!(found, ["rejected: number_out_of_range"], "{bad}");
+        }
+    }
+    assert_eq!(csv("high", "1", ""), ["rejected: wrong_type"]);
+    assert_eq!(csv("1", "1", "NaN"), csv("1", "1", ""), "another column may hold any text");
+}
+
+#[test]
+fn a_broken_element_of_an_array_is_rejected_alone_as_in_ndjson() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lines: Vec<String> = (0..1000).map(message).collect();
+    lines[10] = lines[10].replacen("checkout\"", "checkout", 1);
+    let ndjson = lines.join("\n");
+    let expected = parsed(format!("{ndjson}\n").as_bytes());
+    assert_eq!(expected.iter().filter(|found| found.starts_with("rejected")).count(), 1);
+    for text in [format!("[\n{}\n]", lines.join(",\n")), format!("[{ndjson}"), format!("[[],\n{ndjson}")] {
+        let (format, lines, _) = read(&write(folder.path(), "broken", text.as_bytes()));
+        let found = parsed(&lines);
+        let head = found.len() - expected.len();
+        assert_eq!((format, &found[head..]), (Format::Array, &expected[..]));
+    }
+    // A first line that is cut off takes no other along either.
+    lines[10] = message(10);
+    let cut = format!("[{}\n{}", &message(0)[..40], lines[1..].join("\n"));
+    let (_, lines, _) = read(&write(folder.path(), "cut", cut.as_bytes()));
+    let found = parsed(&lines);
+    assert_eq!((found.len(), found.iter().filter(|found| found.starts_with("rejected")).count()), (1000, 1));
 }

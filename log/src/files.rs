@@ -49,6 +49,17 @@ pub struct LogSlice {
     pub date: Date,
     /// Which of its bytes.
     pub bytes: Range<u64>,
+    /// What the journal says of the piece they are of.
+    pub sealed: Sealed,
+}
+
+/// A stretch of a file whose checksum is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// Which bytes.
+    pub bytes: Range<u64>,
+    /// Their CRC-32C.
+    pub crc32c: u32,
 }
 
 /// Which bytes of which log file; a [`LogSlice`] without its folder.
@@ -110,7 +121,8 @@ impl LogPiece {
         };
         let bytes = clamp(range.start)..clamp(range.end);
         let path = folder.log_file(self.date, id, self.seq);
-        (!bytes.is_empty()).then_some(LogSlice { path, seq: self.seq, date: self.date, bytes })
+        let sealed = Sealed { bytes: self.bytes.clone(), crc32c: self.crc32c };
+        (!bytes.is_empty()).then_some(LogSlice { path, seq: self.seq, date: self.date, bytes, sealed })
     }
 }
 

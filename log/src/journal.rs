@@ -8,7 +8,9 @@
 //!
 //! # Format
 //! All integers little endian. The file is a sequence of frames, each 16-byte
-//! aligned, followed by reserved zeros up to the end of the file.
+//! aligned, followed by reserved zeros up to the end of the file. A record's space is
+//! durably reserved before its log bytes are written; a closed journal has none
+//! left (see `strays.rs`, which tells an interrupted commit from a lost journal).
 //!
 //! ```text
 //! frame   0  4   magic: 89 'H' 'G' 'O' (opening) or 89 'H' 'G' 'C' (commit)

@@ -11,8 +11,9 @@ use schema::{Generation, Metrics, MonitorId};
 use storage::layout::DataFolder;
 use storage::{Disk, Mode};
 
+use crate::checksum;
 use crate::error::LogError;
-use crate::files::LogSlice;
+use crate::files::{LogSlice, Sealed};
 use crate::journal::{Record, Scanner, Step};
 use crate::mark::JournalMark;
 use crate::queue::rows_of;
@@ -117,13 +118,16 @@ impl<S> Reading<'_, S> {
         match &mut self.missing {
             Some(slice) if slice.seq == record.seq && slice.bytes.end == record.from => {
                 slice.bytes.end = record.to;
+                slice.sealed.bytes.end = record.to;
+                slice.sealed.crc32c = checksum::join(slice.sealed.crc32c, record.log_crc32c, record.to - record.from);
                 Ok(())
             }
             _ => {
                 self.hand_out_missing()?;
                 let path: PathBuf = self.folder.log_file(record.date, self.id, record.seq);
                 let (seq, date, bytes) = (record.seq, record.date, record.from..record.to);
-                self.missing = Some(LogSlice { path, seq, date, bytes });
+                let sealed = Sealed { bytes: bytes.clone(), crc32c: record.log_crc32c };
+                self.missing = Some(LogSlice { path, seq, date, bytes, sealed });
                 Ok(())
             }
         }

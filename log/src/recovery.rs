@@ -21,11 +21,13 @@ use storage::{Disk, Mode, is_full, is_temporary, publish_replacing};
 
 use crate::error::LogError;
 use crate::identity::Identity;
-use crate::journal::{JournalFile, Opening, Record, Scanner, Step, Tail, could_be_torn};
+use crate::journal::{JournalFile, Opening, Record, Scanner, Step, Tail};
+use crate::last_commit;
 use crate::listing::{LogFile, journals, log_files};
+use crate::mark::JournalMark;
 use crate::queue::{Check, Queue};
 use crate::state::State;
-use crate::window::read_range;
+use crate::strays::{JournalEnd, Listed};
 
 /// What recovery found and did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -53,7 +55,7 @@ pub(crate) fn is_first_start(disk: &dyn Disk, folder: &DataFolder, identity: &Id
     if !journals(disk, folder)?.is_empty() {
         return Ok(false);
     }
-    match log_files(disk, folder, &identity.id)?.into_iter().next() {
+    match log_files(disk, folder)?.into_iter().find(|file| file.id == identity.id) {
         Some(file) => Err(LogError::corrupt(&file.path, "log file without any journal")),
         None => Ok(true),
     }
@@ -80,7 +82,7 @@ pub(crate) fn recover(
         return Err(LogError::corrupt(&found.path, problem));
     };
     found.check_lengths(disk, folder)?;
-    let strays = strays(disk, folder, &found.state)?;
+    let strays = found.strays(disk, folder)?;
     let dropped_bytes = strays.iter().map(Stray::excess).sum();
     let journal = found.settle(disk, folder, &log_bytes, &strays)?;
     remove_temporaries(disk, &folder.journals())?;
@@ -99,6 +101,8 @@ struct Found {
     tail: Tail,
     /// The opening's frame.
     opening: Vec<u8>,
+    /// The last commit of the generation before.
+    before: Option<JournalMark>,
 }
 
 impl Found {
@@ -118,6 +122,7 @@ impl Found {
         let queue = Queue::new(folder.queue(generation), metrics, opening.start());
         let mut queue = Check::begin(disk, queue);
         let frame = opening.encode().unwrap_or_default();
+        let before = opening.before.as_ref().map(|closed| closed.last);
         let mut state = State::opened(opening, scanner.offset());
         let (mut last, mut last_begin) = (None, 0);
         let tail = loop {
@@ -135,7 +140,7 @@ impl Found {
                 }
             }
         };
-        Ok(Self { path, state, queue: queue.finish(), last, last_begin, tail, opening: frame })
+        Ok(Self { path, state, queue: queue.finish(), last, last_begin, tail, opening: frame, before })
     }
 
     /// The log bytes of the last record, or `None` if they are torn and it does
@@ -145,19 +150,7 @@ impl Found {
             return Ok(Some(Vec::new()));
         };
         let path = folder.log_file(record.date, &self.state.id, record.seq);
-        if disk.length(&path)?.is_none() {
-            return Err(LogError::corrupt(&path, "it is missing, the journal has records of it"));
-        }
-        let (_, bytes) = read_range(disk, &path, record.from..record.to)?;
-        if crc32c::crc32c(&bytes) == record.log_crc32c && bytes.len() as u64 == record.to - record.from {
-            return Ok(Some(bytes));
-        }
-        let torn = bytes.len() as u64 != record.to - record.from || could_be_torn(&bytes, record.from);
-        if torn && self.tail == Tail::Empty {
-            return Ok(None);
-        }
-        let (from, to) = (record.from, record.to);
-        Err(LogError::corrupt(&path, format!("bytes {from} to {to} fail the journal's checksum")))
+        Ok(last_commit::log_bytes(disk, &path, record, self.tail)?.map(|whole| whole.bytes))
     }
 
     /// Every log file of the generation must have what was made durable of it.
@@ -173,6 +166,31 @@ impl Found {
         Ok(())
     }
 
+    /// The log files that have, or might have on the disk, more than the state says: its last one, and the next, which an
+    /// interrupted commit had begun. What cannot be that is refused.
+    fn strays(&self, disk: &dyn Disk, folder: &DataFolder) -> Result<Vec<Stray>, LogError> {
+        let (state, mark) = (&self.state, self.state.mark());
+        let reserved = disk.length(&self.path)?.is_some_and(|length| length > mark.journal_offset);
+        let listed = Listed::read(disk, folder)?;
+        listed.check(folder, &JournalEnd { id: &state.id, mark, reserved })?;
+        let mut strays = Vec::new();
+        for LogFile { path, seq, date, len, .. } in
+            listed.files_of(&state.id).filter(|file| file.seq >= state.start.seq)
+        {
+            let known = state.files().iter().find(|file| (file.seq, file.date) == (*seq, *date));
+            let keep = known.map_or(0, |file| file.length);
+            let may_have_more = *len == 0 || *seq >= mark.position.seq;
+            if !may_have_more && *len > keep {
+                let problem = format!("no record of the journal knows {} bytes of it", len - keep);
+                return Err(LogError::corrupt(path, problem));
+            }
+            if may_have_more {
+                strays.push(Stray { path: path.clone(), len: *len, keep });
+            }
+        }
+        Ok(strays)
+    }
+
     /// Makes the disk hold exactly the state, durably.
     fn settle(
         &self,
@@ -181,14 +199,22 @@ impl Found {
         log_bytes: &[u8],
         strays: &[Stray],
     ) -> Result<JournalFile, LogError> {
-        // The journal first: log bytes are never gone while a record speaks of them.
+        // Log bytes go while the journal still shows that they may: it is longer than its records. A record that speaks
+        // of them reads as torn then; only a file it speaks of has to stay until it is gone.
+        for stray in strays {
+            stray.cut(disk)?;
+        }
+        if let Some(before) = &self.before {
+            JournalFile::trim(disk, &folder.journal(before.generation), before.journal_offset)?;
+        }
         if self.last.is_none() {
             self.publish_opening_again(disk)?;
         }
         let mut journal = JournalFile::open(disk, &self.path, self.state.mark().journal_offset)?;
         journal.cut_tail()?;
-        for stray in strays {
-            stray.cut(disk)?;
+        for stray in strays.iter().filter(|stray| stray.keep == 0) {
+            disk.remove(&stray.path)?;
+            sync_folder_of(disk, &stray.path)?;
         }
         if let Some(record) = &self.last {
             let frame = record.encode();
@@ -233,11 +259,11 @@ fn check_owner(opening: &Opening, path: &Path, identity: &Identity, generation: 
     Ok(())
 }
 
-/// A log file to be cut to what is durable of it.
+/// A log file to be cut to what is durable of it; one of which nothing is goes.
 struct Stray {
     path: PathBuf,
     len: u64,
-    /// How much of it is durable; a file without any goes.
+    /// How much of it is durable.
     keep: u64,
 }
 
@@ -247,31 +273,10 @@ impl Stray {
     }
 
     fn cut(&self, disk: &dyn Disk) -> Result<(), LogError> {
-        if self.keep == 0 {
-            disk.remove(&self.path)?;
-            return sync_folder_of(disk, &self.path);
-        }
         let file = disk.open(&self.path, Mode::Write)?;
         file.truncate(self.keep)?;
         Ok(file.sync()?)
     }
-}
-
-/// The log files that have, or might have on the disk, more than the state says: those that the journal does not know,
-/// and its last one.
-fn strays(disk: &dyn Disk, folder: &DataFolder, state: &State) -> Result<Vec<Stray>, LogError> {
-    let mut strays = Vec::new();
-    for LogFile { path, seq, date, len } in log_files(disk, folder, &state.id)? {
-        let known = state.files().iter().find(|file| (file.seq, file.date) == (seq, date));
-        match known {
-            Some(file) if len > file.length || seq == state.position().seq => {
-                strays.push(Stray { path, len, keep: file.length });
-            }
-            None if seq >= state.start().seq => strays.push(Stray { path, len, keep: 0 }),
-            _ => {}
-        }
-    }
-    Ok(strays)
 }
 
 /// What publishing left behind when it was interrupted.

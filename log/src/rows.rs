@@ -4,13 +4,15 @@
 //! in, whole lines of accepted messages; rows come out. Clock and limits play
 //! no part: acceptance is final.
 
+use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 use schema::{Metrics, Next, Parser, queue_row};
 use storage::{Disk, Mode};
 
 use crate::error::LogError;
-use crate::files::LogSlice;
+use crate::files::{LogSlice, Sealed};
 use crate::window::Window;
 
 /// Turns log bytes into queue rows.
@@ -27,7 +29,8 @@ impl Rows {
         Self { parser: Parser::new(metrics) }
     }
 
-    /// Hands the rows of `slice` to `sink`, some lines at a time.
+    /// Hands the rows of `slice` to `sink`, some lines at a time, and reads what is sealed around it. An error takes back
+    /// every row that was handed out.
     pub(crate) fn of_slice<E: From<LogError>>(
         &mut self,
         disk: &dyn Disk,
@@ -35,7 +38,8 @@ impl Rows {
         mut sink: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         let file = disk.open(&slice.path, Mode::Read).map_err(LogError::from)?;
-        let mut window = Window::new(file, slice.bytes.start);
+        let mut window = Window::new(file, slice.sealed.bytes.start);
+        let mut crc32c = skip(&mut window, slice.bytes.start, 0).map_err(LogError::from)?;
         let mut rows = Vec::new();
         while window.offset() < slice.bytes.end {
             let left = (slice.bytes.end - window.offset()) as usize;
@@ -46,8 +50,15 @@ impl Rows {
             };
             rows.clear();
             self.of_lines(&seen[..=last], &slice.path, &mut rows)?;
+            crc32c = crc32c::crc32c_append(crc32c, &seen[..=last]);
             window.consume(last + 1);
             sink(&rows)?;
+        }
+        let Sealed { bytes: Range { start, end }, crc32c: sealed } = slice.sealed.clone();
+        if skip(&mut window, end, crc32c).map_err(LogError::from)? != sealed {
+            return Err(
+                LogError::corrupt(&slice.path, format!("bytes {start} to {end} fail the journal's checksum")).into()
+            );
         }
         Ok(())
     }
@@ -71,4 +82,19 @@ impl Rows {
         }
         Ok(())
     }
+}
+
+/// Moves on to byte `end`, or the end of the file; the checksum goes on with what is passed.
+fn skip(window: &mut Window, end: u64, mut crc32c: u32) -> io::Result<u32> {
+    while window.offset() < end {
+        let left = (end - window.offset()) as usize;
+        let seen = window.fill(left.min(CHUNK))?;
+        let passed = seen.len().min(left);
+        if passed == 0 {
+            break;
+        }
+        crc32c = crc32c::crc32c_append(crc32c, &seen[..passed]);
+        window.consume(passed);
+    }
+    Ok(crc32c)
 }

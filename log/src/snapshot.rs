@@ -8,6 +8,7 @@
 //! what is half there is passed over, what is gone is looked for again.
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use schema::{Generation, Incarnation, Micros, MonitorId, Position, Reject, Rejects};
@@ -17,12 +18,13 @@ use storage::layout::DataFolder;
 use crate::error::LogError;
 use crate::files::{FileSummary, LogPiece, LogSlice};
 use crate::identity::Identity;
-use crate::journal::{Opening, Record, Scanner, Step};
+use crate::journal::{Opening, Record, Scanner, Step, Tail};
+use crate::last_commit;
 use crate::listing::journals;
 use crate::mark::JournalMark;
 use crate::recovery;
 use crate::state;
-use crate::window::read_range;
+use crate::strays::{JournalEnd, Listed};
 
 /// One reading of a monitor's log.
 #[derive(Debug, Clone)]
@@ -34,9 +36,27 @@ pub struct Snapshot {
     /// The generations whose journals are here, in order and without a gap; the
     /// last one is open.
     pub generations: Vec<GenerationLog>,
+    /// The journal below those, if it is there and damaged.
+    pub damaged: Option<DamagedJournal>,
     /// Up to where the log is durable.
     pub durable: Position,
     folder: DataFolder,
+}
+
+/// A journal that cannot be read. Nobody needs it once its cut is in the store: who does before refuses it by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DamagedJournal {
+    /// Whose it is.
+    pub generation: Generation,
+    path: PathBuf,
+    problem: String,
+}
+
+impl DamagedJournal {
+    /// The refusal, for who needs it.
+    pub fn refusal(&self) -> LogError {
+        LogError::corrupt(&self.path, &*self.problem)
+    }
 }
 
 /// One generation.
@@ -101,15 +121,31 @@ impl Snapshot {
     /// are durable.
     ///
     /// # Errors
-    /// [`LogError::Retired`] when `range` begins before what was read.
+    /// [`LogError::Retired`] when `range` begins before what was read, [`LogError::Corrupt`] when a damaged journal is why.
     pub fn slices(&self, range: Range<Position>) -> Result<Vec<LogSlice>, LogError> {
         let pieces = self.generations.iter().flat_map(|generation| &generation.pieces);
-        let mut unread = self.unread().into_iter().filter(|unread| !unread.is_empty());
-        if unread.any(|unread| range.start < unread.end && unread.start < range.end) {
+        let touches = |unread: &Range<Position>| range.start < unread.end && unread.start < range.end;
+        let [below, open] = self.unread();
+        if let Some(damaged) = self.damaged.as_ref().filter(|_| touches(&below)) {
+            return Err(damaged.refusal());
+        }
+        if [below, open].iter().any(|unread| !unread.is_empty() && touches(unread)) {
             let what = format!("log of {} from {}", self.id, range.start);
             return Err(LogError::Retired { what });
         }
         Ok(pieces.filter_map(|piece| piece.within(&range, &self.folder, &self.id)).collect())
+    }
+
+    /// The generation below the oldest one here, if there was one, and the refusal for who still needs its journal: it
+    /// is damaged, or gone.
+    pub fn below(&self) -> Option<(Generation, LogError)> {
+        if let Some(damaged) = &self.damaged {
+            return Some((damaged.generation, damaged.refusal()));
+        }
+        let oldest = self.generations.first().filter(|oldest| oldest.first.commit > 0)?;
+        let below = Generation::new(oldest.generation.get().checked_sub(1)?);
+        let problem = "it is missing, and the store does not have its generation's cut";
+        Some((below, LogError::corrupt(&self.folder.journal(below), problem)))
     }
 
     /// What lies before the durable end and was not read: retired generations,
@@ -129,23 +165,22 @@ impl Snapshot {
     }
 
     fn try_read(disk: &dyn Disk, folder: &DataFolder, from: Option<&JournalMark>) -> Result<Option<Self>, LogError> {
-        let mut openings = Vec::new();
-        for generation in unbroken(&journals(disk, folder)?) {
-            openings.push(OpenedJournal::open(disk, folder, *generation)?);
-        }
-        let Some(newest) = openings.pop() else {
+        let listed = Listed::read(disk, folder)?;
+        let Openings { older, newest, damaged } = Openings::read(disk, folder)?;
+        let Some(newest) = newest else {
             if let Some(identity) = Identity::read(disk, folder)? {
                 recovery::is_first_start(disk, folder, &identity)?;
             }
             return Ok(None);
         };
-        let tip = Tip::read(disk, folder, &newest, from)?;
-        Self::assemble(folder, openings, newest, tip).map(Some)
+        let tip = Tip::read(disk, folder, &newest, from, &listed)?;
+        Self::assemble(folder, older, damaged, newest, tip).map(Some)
     }
 
     fn assemble(
         folder: &DataFolder,
         older: Vec<OpenedJournal>,
+        damaged: Option<DamagedJournal>,
         newest: OpenedJournal,
         tip: Tip,
     ) -> Result<Self, LogError> {
@@ -166,7 +201,7 @@ impl Snapshot {
             pieces: tip.pieces,
             latest: tip.latest,
         });
-        Ok(Self { id, incarnation, generations, durable, folder: folder.clone() })
+        Ok(Self { id, incarnation, generations, damaged, durable, folder: folder.clone() })
     }
 }
 
@@ -175,6 +210,37 @@ impl Snapshot {
 fn unbroken(journals: &[Generation]) -> &[Generation] {
     let gap = journals.windows(2).rposition(|pair| pair[0].next() != pair[1]);
     &journals[gap.map_or(0, |gap| gap + 1)..]
+}
+
+/// The openings of the newest journals.
+struct Openings {
+    older: Vec<OpenedJournal>,
+    newest: Option<OpenedJournal>,
+    damaged: Option<DamagedJournal>,
+}
+
+impl Openings {
+    /// Reads them from the newest on, down to the first that is damaged: what lies below it is most often in the store,
+    /// and cannot be described without it. The newest one says what is durable: it has to be whole.
+    fn read(disk: &dyn Disk, folder: &DataFolder) -> Result<Self, LogError> {
+        let journals = journals(disk, folder)?;
+        let Some((newest, older)) = unbroken(&journals).split_last() else {
+            return Ok(Self { older: Vec::new(), newest: None, damaged: None });
+        };
+        let newest = Some(OpenedJournal::open(disk, folder, *newest)?);
+        let mut openings = Self { older: Vec::new(), newest, damaged: None };
+        for generation in older.iter().rev() {
+            match OpenedJournal::open(disk, folder, *generation) {
+                Err(LogError::Corrupt { path, problem }) => {
+                    openings.damaged = Some(DamagedJournal { generation: *generation, path, problem });
+                    break;
+                }
+                opened => openings.older.push(opened?),
+            }
+        }
+        openings.older.reverse();
+        Ok(openings)
+    }
 }
 
 /// A journal of which the opening was read.
@@ -230,6 +296,7 @@ impl Tip {
         folder: &DataFolder,
         newest: &OpenedJournal,
         from: Option<&JournalMark>,
+        listed: &Listed,
     ) -> Result<Self, LogError> {
         let generation = newest.opening.generation;
         let path = folder.journal(generation);
@@ -238,14 +305,20 @@ impl Tip {
         let mut tip = Self { last: begin, pieces: LogPiece::at(&begin).into_iter().collect(), latest: None };
         let mut seen = begin;
         let mut last: Option<(JournalMark, Record)> = None;
-        while let Step::Commit(record, end) = scanner.step()? {
+        let tail = loop {
+            let (record, end) = match scanner.step()? {
+                Step::Commit(record, end) => (record, end),
+                Step::End(tail) => break tail,
+            };
             seen = state::follow(&seen, &record, end).map_err(|problem| scanner.corrupt(end, problem))?;
             if let Some((mark, record)) = last.replace((seen, record)) {
                 tip.take(mark, &record);
             }
-        }
+        };
+        let reserved = scanner.file().len()? > scanner.offset();
+        listed.check(folder, &JournalEnd { id: &newest.opening.id, mark: seen, reserved })?;
         match last {
-            Some((mark, record)) if settle(disk, folder, newest, &scanner, &record)? => tip.take(mark, &record),
+            Some((mark, record)) if settle(disk, folder, newest, &scanner, &record, tail)? => tip.take(mark, &record),
             Some(_) => {}
             // The opening is synced before it has a name; the name may not be.
             None => disk.sync_folder(&folder.journals())?,
@@ -260,26 +333,23 @@ impl Tip {
     }
 }
 
-/// Syncs the last record and its log bytes; says no when those are not all
-/// there yet.
+/// Syncs the last record and its log bytes; says no when those are torn: it does not count.
 fn settle(
     disk: &dyn Disk,
     folder: &DataFolder,
     newest: &OpenedJournal,
     scanner: &Scanner,
     record: &Record,
+    tail: Tail,
 ) -> Result<bool, LogError> {
     if record.from == record.to {
         disk.sync_together(&[scanner.file()])?;
         return Ok(true);
     }
     let path = folder.log_file(record.date, &newest.opening.id, record.seq);
-    let (file, bytes) = read_range(disk, &path, record.from..record.to)?;
-    let whole = crc32c::crc32c(&bytes) == record.log_crc32c;
-    if whole {
-        disk.sync_together(&[&file, scanner.file()])?;
-    }
-    Ok(whole)
+    let Some(whole) = last_commit::log_bytes(disk, &path, record, tail)? else { return Ok(false) };
+    disk.sync_together(&[&whole.file, scanner.file()])?;
+    Ok(true)
 }
 
 /// Whether the writer's work can explain the error, so that it may pass.

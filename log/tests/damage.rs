@@ -8,7 +8,7 @@ mod world;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hourglass_log::{Batch, CommitError, Identity, LogError, Recovery, Writer};
+use hourglass_log::{Batch, CommitError, Identity, LogError, Recovery, Snapshot, Writer};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use schema::{Date, Generation, Incarnation, Micros, MonitorId, Position};
@@ -111,8 +111,10 @@ fn log_bytes_torn_at_any_byte_are_dropped_with_their_record() {
             if zeros {
                 file.truncate(after).unwrap();
             }
-            let (mut writer, recovery) = open(&disk).unwrap();
             let commits = if kept == after { 3 } else { 2 };
+            let read = Snapshot::read(&disk, &World::folder(), None).unwrap().unwrap();
+            assert_eq!(read.generations[0].last.commit, commits, "a reader judges as recovery does");
+            let (mut writer, recovery) = open(&disk).unwrap();
             assert_eq!(writer.state().mark().commit, commits, "cut at {kept}");
             let dropped = if commits == 3 {
                 0
@@ -159,7 +161,7 @@ fn any_changed_byte_of_the_last_log_bytes_is_refused_by_name() {
         let disk = disk.kill();
         let byte = bytes(&disk, &log_file())[offset as usize];
         overwrite(&disk, &log_file(), offset, &[byte ^ 0x80]);
-        assert!(is_corrupt(&open(&disk).unwrap_err(), &log_file()));
+        refused_by_all(&disk, &log_file());
     }
 }
 
@@ -171,6 +173,8 @@ fn missing_log_bytes_are_refused_by_name() {
     assert!(is_corrupt(&open(&shorter).unwrap_err(), &log_file()));
     let gone = disk.kill();
     gone.remove(&log_file()).unwrap();
+    let refused = Snapshot::read(&gone, &World::folder(), None).unwrap_err();
+    assert!(is_corrupt(&refused, &log_file()), "{refused}");
     assert!(is_corrupt(&open(&gone).unwrap_err(), &log_file()));
     let no_journal = disk.kill();
     no_journal.remove(&journal()).unwrap();
@@ -194,6 +198,94 @@ fn a_refusal_changes_nothing() {
     let before = (bytes(&disk, &journal()), bytes(&disk, &log_file()));
     open(&disk).unwrap_err();
     assert!(before == (bytes(&disk, &journal()), bytes(&disk, &log_file())));
+}
+
+/// Recovery and readers refuse by the name of `path`, and change nothing.
+fn refused_by_all(disk: &SimDisk, path: &Path) {
+    let names = || -> Vec<(PathBuf, Vec<u8>)> {
+        let days = disk.list(&World::folder().logs()).unwrap();
+        let folders = days.into_iter().map(|day| World::folder().logs().join(day.name));
+        let folders: Vec<_> = folders.chain([World::folder().journals()]).collect();
+        let files = |folder: PathBuf| disk.list(&folder).unwrap().into_iter().map(move |entry| folder.join(entry.name));
+        folders.into_iter().flat_map(files).map(|path| (path.clone(), bytes(disk, &path))).collect()
+    };
+    let before = names();
+    let refused = Snapshot::read(disk, &World::folder(), None).unwrap_err();
+    assert!(is_corrupt(&refused, path), "{refused}");
+    let refused = open(disk).unwrap_err();
+    assert!(is_corrupt(&refused, path), "{refused}");
+    assert!(before == names(), "a refusal changes nothing");
+}
+
+#[test]
+fn log_files_of_a_journal_that_is_missing_are_refused_by_name_and_stay() {
+    for (restarts, commits, days) in [(false, 1, 0), (false, 3, 0), (true, 1, 0), (true, 4, 1), (false, 5, 1)] {
+        let Written { mut disk, .. } = written(2);
+        let (mut writer, _) = open(&disk).unwrap();
+        writer.commit(&batches(1)[0], today()).unwrap();
+        writer.rotate(Micros::MIN).unwrap();
+        if restarts {
+            drop(writer);
+            disk = disk.restart();
+            writer = open(&disk).unwrap().0;
+        }
+        for (index, batch) in batches(commits).iter().enumerate() {
+            writer.commit(batch, Date::new(TODAY + days * index as u32).unwrap()).unwrap();
+        }
+        let (id, folder) = (MonitorId::new("web-1").unwrap(), World::folder());
+        let first = folder.log_file(today(), &id, 2);
+        let disk = disk.restart();
+        disk.remove(&folder.journal(Generation::new(2))).unwrap();
+        if disk.length(&folder.queue(Generation::new(2))).unwrap().is_some() {
+            disk.remove(&folder.queue(Generation::new(2))).unwrap();
+        }
+        refused_by_all(&disk, &first);
+    }
+}
+
+#[test]
+fn a_journal_that_is_missing_is_missed_where_its_generation_is_empty() {
+    let Written { disk, .. } = written(2);
+    let (mut writer, _) = open(&disk).unwrap();
+    writer.rotate(Micros::MIN).unwrap();
+    let disk = disk.kill();
+    disk.remove(&World::folder().journal(Generation::new(2))).unwrap();
+    refused_by_all(&disk, &World::folder().queue(Generation::new(2)));
+}
+
+#[test]
+fn log_bytes_whose_records_were_cut_off_the_journal_are_refused_and_stay() {
+    let Written { disk, ends, .. } = written(4);
+    for end in ends[0].1..ends[3].1 {
+        let disk = disk.kill();
+        disk.open(&journal(), Mode::Write).unwrap().truncate(end).unwrap();
+        let between = ends.iter().any(|(_, of_record)| *of_record == end);
+        refused_by_all(&disk, &if between { log_file() } else { journal() });
+    }
+}
+
+#[test]
+fn log_bytes_of_an_interrupted_commit_are_cut_off_wherever_recovery_is_interrupted_in_turn() {
+    let next = World::folder().log_file(Date::new(TODAY + 1).unwrap(), &MonitorId::new("web-1").unwrap(), 2);
+    for in_next_file in [false, true] {
+        for nth in 1..40 {
+            let Written { disk, .. } = written(2);
+            let (mut writer, _) = open(&disk).unwrap();
+            // The first commit reserves its space, and is whole; of the second nothing but log bytes is there.
+            writer.commit(&batches(3)[2], today()).unwrap();
+            let end = writer.state().position().offset;
+            let place = if in_next_file { (next.clone(), 0) } else { (log_file(), end) };
+            disk.create_folders(next.parent().unwrap()).unwrap();
+            overwrite(&disk, &place.0, place.1, &batches(1)[0].log);
+            disk.crash_at_operation(nth);
+            let _ = open(&disk);
+            let disk = disk.restart();
+            let (writer, _) = open(&disk).unwrap();
+            assert_eq!(writer.state().mark().commit, 3, "operation {nth}");
+            assert_eq!(disk.length(&log_file()).unwrap(), Some(end));
+            assert_eq!(disk.length(&next).unwrap(), None);
+        }
+    }
 }
 
 #[test]

@@ -214,3 +214,35 @@ fn a_log_that_lost_its_journals_is_refused_and_not_called_empty() {
     let refused = Snapshot::read(&*disk, &folder, None);
     assert!(matches!(refused, Err(LogError::Corrupt { .. })));
 }
+
+#[test]
+fn a_damaged_journal_of_a_closed_generation_is_refused_by_name_only_where_it_is_needed() {
+    let temporary = tempfile::tempdir().unwrap();
+    let (disk, folder): (Arc<dyn Disk>, _) = (Arc::new(LocalDisk::new()), DataFolder::new(temporary.path()));
+    let mut writer = open(&disk, &folder);
+    let (mut messages, mut rng) = (Messages::new(), StdRng::seed_from_u64(2));
+    for _ in 0..4 {
+        writer.commit(&messages.batch(&mut rng, 3), Date::new(20_000).unwrap()).unwrap();
+        writer.rotate(Micros::MIN).unwrap();
+    }
+    drop(writer);
+    let flip = |generation| {
+        let path = folder.journal(Generation::new(generation));
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[40] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    let path = flip(3);
+    let snapshot = Snapshot::read(&*disk, &folder, None).unwrap().unwrap();
+    let generations: Vec<u64> = snapshot.generations.iter().map(|log| log.generation.get()).collect();
+    assert_eq!(generations, [4, 5]);
+    assert_eq!(snapshot.damaged.as_ref().unwrap().generation.get(), 3);
+    assert!(snapshot.slices(snapshot.generations[0].start..snapshot.durable).is_ok());
+    let needed = snapshot.slices(schema::Position::new(3, 0)..snapshot.durable).unwrap_err();
+    assert!(matches!(&needed, LogError::Corrupt { path: named, .. } if *named == path), "{needed}");
+    open(&disk, &folder);
+    let path = flip(5);
+    let refused = Snapshot::read(&*disk, &folder, None).unwrap_err();
+    assert!(matches!(&refused, LogError::Corrupt { path: named, .. } if *named == path), "{refused}");
+}

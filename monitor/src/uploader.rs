@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use log::{Cut, JournalMark, LogError, LogPiece, Snapshot};
-use schema::{Date, Generation, Incarnation, Micros, MonitorId, Position};
+use schema::{Date, Generation, Incarnation, Micros, MonitorId, Position, Source};
 use storage::layout::{self, DataFolder, DatedName};
 use storage::{Created, Disk, Key, Linked, Mode, Store, StoreError};
 
@@ -189,6 +189,11 @@ impl Uploader {
         let (disk, folder, mark) = (Arc::clone(&self.sides.disk), self.sides.folder.clone(), self.mark);
         let read = tokio::task::spawn_blocking(move || Snapshot::read(&*disk, &folder, mark.as_ref()));
         let Some(snapshot) = read.await.map_err(std::io::Error::other)?? else { return Ok(()) };
+        if let Some((generation, refusal)) = snapshot.below()
+            && self.lacks(generation).await?
+        {
+            return Err(refusal.into());
+        }
         for generation in &snapshot.generations {
             if let Some(cut) = Cut::of_generation(&snapshot, generation.generation) {
                 if self.seen < Some(cut.generation) {
@@ -202,6 +207,13 @@ impl Uploader {
             self.mark = Some(generation.last);
         }
         Ok(())
+    }
+
+    /// Whether neither we nor the store have the cut of `generation` yet.
+    async fn lacks(&self, generation: Generation) -> Result<bool, UploadError> {
+        let seen = self.mark.is_some_and(|mark| mark.generation > generation);
+        let cut = layout::cut(&Source::Monitor(self.sides.id.clone()), generation);
+        Ok(!seen && self.sides.store.length(&cut).await?.is_none())
     }
 
     fn extend_open(&mut self, pieces: &[LogPiece], current: u64) {

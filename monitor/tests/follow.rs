@@ -11,11 +11,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hourglass_monitor::{Activity, Covered};
+use hourglass_monitor::{Activity, Covered, Uploaded};
 use log::Cut;
 use schema::{Generation, Micros, MonitorId, Source};
 use storage::layout::{self, DatedName};
-use storage::{Created, FileStore, Key, Linked, Listed, Store, StoreError};
+use storage::{Created, FileStore, Key, Linked, Listed, Mode, Store, StoreError};
 use support::{Bed, lines, message, soon, until};
 
 /// A store that cannot link, and whose answers get lost, half of them after
@@ -273,6 +273,41 @@ async fn a_store_that_holds_something_else_of_ours_stops_the_intake_by_name() {
         let cuts = bed.store.list(&layout::cuts_of(&source())).await.unwrap();
         assert!(cuts.is_empty(), "nothing is published on top of it");
         running.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_or_lost_journal_is_refused_by_name_until_its_cut_is_in_the_store_and_not_read_after() {
+    for (published, lost) in [(true, false), (true, true), (false, false), (false, true)] {
+        let mut bed = Bed::local();
+        unreliable(&mut bed, 0);
+        two_generations(&bed).await;
+        if !published {
+            bed.store.delete(&layout::cut(&source(), Generation::new(1))).await.unwrap();
+        }
+        let journal = bed.folder().journal(Generation::new(1));
+        let mut bytes = bed.read(&journal);
+        bytes[40] ^= 1;
+        match lost {
+            true => bed.disk.remove(&journal).unwrap(),
+            false => bed.disk.open(&journal, Mode::Write).unwrap().write_at(&bytes, 0).unwrap(),
+        }
+
+        let running = bed.start().await;
+        let mut client = running.client().await;
+        client.hello("c").await;
+        client.send(lines("a", 200..300)).await;
+        client.acked(300).await;
+        running.monitor.rotate(Micros::new(support::NOW).unwrap()).await.unwrap();
+        let mut uploaded = running.monitor.uploaded();
+        let second = Generation::new(2);
+        let settled = |uploaded: &Uploaded| uploaded.error.is_some() || uploaded.cut == Some(second);
+        let now = soon("a cut or a refusal", uploaded.wait_for(settled)).await.unwrap().clone();
+        assert_eq!(now.error.is_none(), published, "{:?}", now.error);
+        let name = journal.file_name().unwrap().to_str().unwrap();
+        assert!(now.error.is_none_or(|error| error.contains(name)));
+        running.stop().await.unwrap();
+        assert_eq!(generation(&bed, 2).await.is_some(), published, "no cut is published above one that is missing");
     }
 }
 

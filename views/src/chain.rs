@@ -13,7 +13,7 @@
 
 use std::collections::BTreeSet;
 
-use log::{Cut, GenerationLog, LogSlice};
+use log::{Cut, GenerationLog, LogSlice, Sealed};
 use schema::{Generation, Incarnation, Micros, MonitorId, Position, Source};
 use storage::layout;
 
@@ -25,6 +25,7 @@ use crate::manifest::{CoveredMonitor, Manifest};
 use crate::own::Own;
 use crate::reader::Reader;
 use crate::realtime_view::{Listing, RealtimeView};
+use crate::tail::Stretch;
 
 /// What one monitor wrote above the manifest's cut, as far as can be seen.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ pub(crate) enum Link {
     /// A realtime view.
     View(Box<RealtimeView>),
     /// Lines that no usable view holds.
-    Lines(Vec<Input>),
+    Lines(Vec<Stretch>),
 }
 
 impl Chain {
@@ -135,7 +136,8 @@ impl<'a> Builder<'a> {
             let views = Listing::stored(&*self.reader.store, monitor).await?;
             self.closed(older.collect(), &views).await?;
             if !self.joins(own) {
-                return Err(ViewError::missing(format!("what {monitor} wrote between its batch view and its log")));
+                let missing = || ViewError::missing(format!("what {monitor} wrote between its batch view and its log"));
+                return Err(own.log.damaged.as_ref().map_or_else(missing, |journal| journal.refusal().into()));
             }
         }
         self.incarnation = Some(own.log.incarnation);
@@ -221,11 +223,13 @@ impl<'a> Builder<'a> {
     }
 }
 
-fn slice(slice: &LogSlice) -> Input {
-    Input { place: Place::Local(slice.path.clone()), range: slice.bytes.clone(), expected: None }
+fn slice(slice: &LogSlice) -> Stretch {
+    let input = Input { place: Place::Local(slice.path.clone()), range: slice.bytes.clone(), expected: None };
+    Stretch { input, sealed: slice.sealed.clone() }
 }
 
-fn dated(file: &log::DatedFile) -> Input {
+fn dated(file: &log::DatedFile) -> Stretch {
     let expected = Expected { crc32c: file.crc32c, messages: file.messages };
-    Input { place: Place::Stored(file.key.clone()), range: 0..file.length, expected: Some(expected) }
+    let input = Input { place: Place::Stored(file.key.clone()), range: 0..file.length, expected: Some(expected) };
+    Stretch { input, sealed: Sealed { bytes: 0..file.length, crc32c: file.crc32c } }
 }

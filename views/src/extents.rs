@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use log::{DatedFile, Snapshot};
+use log::{DatedFile, Sealed, Snapshot};
 use memchr::{memchr_iter, memrchr};
 use schema::{Micros, MonitorId, Position, Source};
 use storage::layout::{self, DatedName};
@@ -35,6 +35,8 @@ pub(crate) struct Extent {
     /// Orders the files of a source.
     pub(crate) seq: u64,
     pub(crate) input: Input,
+    /// The stretch around it whose checksum is known, if there is one.
+    pub(crate) sealed: Option<Sealed>,
     /// Least and greatest Timestamp in it, where they are known.
     pub(crate) times: Option<(Micros, Micros)>,
 }
@@ -123,6 +125,7 @@ fn closed(source: &Source, file: &DatedFile, range: Range<u64>) -> Extent {
     Extent {
         source: source.clone(),
         seq: file.seq,
+        sealed: Some(Sealed { bytes: 0..file.length, crc32c: file.crc32c }),
         times: Some((file.least, file.greatest)),
         input: Input {
             place: Place::Stored(file.key.clone()),
@@ -141,7 +144,7 @@ async fn open_files(reader: &Reader, monitor: &MonitorId, positions: Range<Posit
     let source = Source::Monitor(monitor.clone());
     let extent = |seq, place, range| {
         let input = Input { place, range, expected: None };
-        Extent { source: source.clone(), seq, input, times: None }
+        Extent { source: source.clone(), seq, input, sealed: None, times: None }
     };
     if let Some(log) = log.filter(|log| log.id == *monitor) {
         let mut extents = Vec::new();
@@ -149,6 +152,7 @@ async fn open_files(reader: &Reader, monitor: &MonitorId, positions: Range<Posit
             let pieces = log.generations.iter().flat_map(|generation| &generation.pieces);
             let whole = pieces.filter(|piece| piece.seq == slice.seq).find(|piece| piece.bytes == slice.bytes);
             let mut extent = extent(slice.seq, Place::Local(slice.path), slice.bytes);
+            extent.sealed = Some(slice.sealed);
             extent.input.expected = whole.map(|piece| Expected { crc32c: piece.crc32c, messages: piece.messages });
             extents.push(extent);
         }

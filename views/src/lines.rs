@@ -7,7 +7,9 @@
 //!
 //! What must hold: a line is given at most once and none is left out, also
 //! when its file moves from this machine into the store while it is read: the
-//! coverage is fixed first, and reading goes on behind the last line given.
+//! coverage is fixed first, and reading goes on behind the last line given. No
+//! line of this machine is given before its checksum was compared; a closed
+//! file of the store is read once, and refused at its end.
 
 use std::io;
 
@@ -16,10 +18,12 @@ use schema::{Micros, Next, Parser, Position, Source};
 use crate::coverage::Coverage;
 use crate::error::{Result, ViewError};
 use crate::extents::{self, Extent, Lines};
+use crate::input::Place;
 use crate::plan::Plan;
 use crate::query::{Query, View};
 use crate::reader::{Reader, Retries};
 use crate::selection::Selection;
+use crate::tail;
 
 /// One original line.
 #[derive(Debug)]
@@ -96,13 +100,20 @@ impl Cat<'_> {
     }
 
     async fn extent(&mut self, reader: &Reader, extent: &Extent, start: u64) -> Result<()> {
+        let whole = start == extent.input.range.start && extent.input.expected.is_some();
+        let at_its_end = whole && matches!(extent.input.place, Place::Stored(_));
+        if !at_its_end {
+            check(reader, extent).await?;
+        }
         let mut lines = Lines::starting_at(reader, extent, start);
         loop {
             let at = lines.offset();
-            let Some(chunk) = lines.next().await? else { return Ok(()) };
+            let Some(chunk) = lines.next().await? else { break };
             self.chunk(extent, at, &chunk)?;
             self.done = Some((extent.source.clone(), Position::new(extent.seq, lines.offset())));
         }
+        let wrong = if at_its_end { lines.check().await? } else { None };
+        wrong.map_or(Ok(()), |why| Err(ViewError::dated_file(&extent.input.place, why)))
     }
 
     /// Gives the wanted lines of `chunk`, which starts at `start` in its file.
@@ -129,4 +140,17 @@ impl Cat<'_> {
         }
         Ok(())
     }
+}
+
+/// Compares the checksum of what is sealed around `extent`.
+async fn check(reader: &Reader, extent: &Extent) -> Result<()> {
+    let Some(sealed) = extent.sealed.clone() else { return Ok(()) };
+    let mut around = extent.clone();
+    around.input.range = sealed.bytes.clone();
+    let mut lines = Lines::new(reader, &around);
+    let mut crc32c = 0;
+    while let Some(chunk) = lines.next().await? {
+        crc32c = crc32c::crc32c_append(crc32c, &chunk);
+    }
+    tail::compare(&extent.input.place, &sealed, crc32c)
 }

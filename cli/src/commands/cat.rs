@@ -53,7 +53,12 @@ async fn originals(place: &Place, range: Range, positions: bool, out: &mut Stdou
 /// Writes the kept rejects of this machine whose time is in the range, by day.
 fn quarantine(place: &Place, range: &Range, out: &mut Stdout) -> Result<u64> {
     let folder = place.folder.quarantine_folder();
-    let mut names: Vec<_> = place.disk.list(&folder)?.into_iter().map(|entry| entry.name).collect();
+    let entries = match place.disk.list(&folder) {
+        // Nothing was ever rejected here.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        entries => entries?,
+    };
+    let mut names: Vec<_> = entries.into_iter().map(|entry| entry.name).collect();
     names.sort();
     let mut lines = 0;
     for path in names.iter().map(|name| folder.join(name)) {

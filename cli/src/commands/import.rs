@@ -18,6 +18,7 @@ use super::quarantine::Quarantine;
 use crate::advice::Advice;
 use crate::config::Settings;
 use crate::flags::ImportArgs;
+use crate::folder::not_made;
 use crate::open::Place;
 use crate::outcome::{Outcome, tell};
 use crate::progress::{Progress, bytes, grouped};
@@ -27,7 +28,7 @@ pub(super) async fn run(args: ImportArgs, settings: Settings) -> Result<Outcome>
     if let Some(hash) = &args.undo {
         return undo(&Place::existing(&settings).await?, hash).await;
     }
-    let place = Place::existing_or_new(&settings).await?;
+    let place = Place::existing_or_new(&settings).await.map_err(not_made)?;
     let now = place.clock.now();
     let _only = lock(&place)?;
     import::clean(&*place.store, &*place.disk, &place.folder).await?;
@@ -100,9 +101,10 @@ async fn import_one(place: &Place, settings: &Settings, file: &Path, now: Micros
     let told = told(&staged, hash, file);
     let published = import::publish(&*place.store, &*place.disk, &place.folder, staged, hash, now).await;
     published.map_err(|error| match error {
-        LogError::AlreadyImported { .. } => anyhow!(error).advise(format!(
-            "nothing was changed; to import it again, withdraw it first: `hourglass import --undo {hash}`"
-        )),
+        // The error says how to withdraw it.
+        LogError::AlreadyImported { .. } => {
+            anyhow!(error).advise("nothing was changed: it counts once; to import it again, withdraw it first")
+        }
         error => error.into(),
     })?;
     Ok(told)

@@ -23,6 +23,7 @@ use anyhow::{Context, Result};
 
 use crate::config::{Config, FILE_VARIABLE, File, Key, strays};
 use crate::flags::{Cli, Command, ConfigCommand};
+use crate::folder;
 use crate::outcome::Outcome;
 use crate::roles::Roles;
 use crate::stdout::Stdout;
@@ -34,7 +35,7 @@ const SCHEDULE: [&str; 2] = ["schedule.cron", "schedule.timezone"];
 pub(crate) fn run(cli: Cli, keys: &[(&'static Key, String)]) -> Result<Outcome> {
     let file = cli.config.or_else(|| std::env::var_os(FILE_VARIABLE).map(PathBuf::from));
     let config = || layered(keys, file.as_deref());
-    let settings = || config()?.settings();
+    let settings = || folder::checked(config()?.settings()?);
     match cli.command {
         Command::Demo(args) => wait(demo::run(args)),
         Command::Up => wait(serve::run(Roles::All, settings()?)),
@@ -51,7 +52,7 @@ pub(crate) fn run(cli: Cli, keys: &[(&'static Key, String)]) -> Result<Outcome> 
         Command::Status(args) => {
             let config = config()?;
             let chosen = SCHEDULE.iter().any(|name| config.sets(name));
-            wait(status::run(args, config.settings()?, chosen))
+            wait(status::run(args, folder::checked(config.settings()?)?, chosen))
         }
         Command::Config { command: ConfigCommand::Show } => configuration::show(&config()?),
         Command::Config { command: ConfigCommand::Check { file } } => configuration::check(&file),

@@ -157,6 +157,9 @@ fn advised(error: anyhow::Error) -> anyhow::Error {
         Some(client::ClientError::MonitorChanged { .. }) => {
             error.advise("use another --client id to send everything again to the monitor that answers now")
         }
+        Some(client::ClientError::Option { key: "client", .. }) => {
+            error.advise("name it with --client ID: the same input again, under the same id, goes on where it was")
+        }
         _ => error,
     }
 }

@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use crate::config::Settings;
+use crate::folder::not_made;
 use crate::open::Place;
 use crate::outcome::Outcome;
 use crate::roles::{Roles, Running};
@@ -12,7 +13,7 @@ use crate::stdout;
 /// Runs `roles` until a signal, or until one of them cannot go on.
 pub(super) async fn run(roles: Roles, settings: Settings) -> Result<Outcome> {
     let stop = drain_on_signal()?;
-    let place = Place::existing_or_new(&settings).await?;
+    let place = Place::existing_or_new(&settings).await.map_err(not_made)?;
     let running = Running::start(&place, &settings, roles, stop).await?;
     let ready = match (running.address, running.next_tick) {
         (Some(address), _) => format!("listening on {address}"),

@@ -12,7 +12,7 @@ use schema::{Metrics, MonitorId};
 pub(crate) struct Key {
     /// As a file has it: `listen.address`.
     pub(crate) name: &'static str,
-    /// The flag without its dashes, where it is not the name with `-` for `.`.
+    /// The flag without its dashes, where it is not the name with `-` for `.` and `_`.
     short_flag: Option<&'static str>,
     /// As a user would write it; empty: unset, and `doc` says what happens then.
     pub(crate) default: &'static str,
@@ -31,7 +31,7 @@ pub(crate) struct Key {
 impl Key {
     /// The flag, without its dashes.
     pub(crate) fn flag(&self) -> String {
-        self.short_flag.map_or_else(|| self.name.replace('.', "-"), str::to_owned)
+        self.short_flag.map_or_else(|| self.name.replace(['.', '_'], "-"), str::to_owned)
     }
 
     /// The environment variable.

@@ -12,5 +12,5 @@ mod store_url;
 pub(crate) use keys::{KEYS, Key, Settings, key};
 pub(crate) use layers::{Config, FILE_VARIABLE, File, strays};
 pub(crate) use reference::{markdown, show};
-pub(crate) use setting::{Setting, Span};
+pub(crate) use setting::{Address, Setting, Span};
 pub(crate) use store_url::StoreUrl;

@@ -31,8 +31,9 @@ pub(crate) fn markdown() -> String {
         "# Configuration\n\n\
          A value comes from its flag, else its environment variable, else the file, else the default. The file is\n\
          `--config FILE`, else `HOURGLASS_CONFIG`, else `./{}`, else `{}`. A key or value\n\
-         that is not allowed is refused at start. `hourglass config show` prints every effective value and where it\n\
-         came from. This page is written by `hourglass config reference`.\n\n\
+         that is not allowed is refused at start; of a variable `HOURGLASS_*` that is no key's only a warning is logged,\n\
+         as the environment may have been set for other programs. `hourglass config show` prints every effective value\n\
+         and where it came from. This page is written by `hourglass config reference`.\n\n\
          | key, flag, variable | default | allowed | what it is |\n|---|---|---|---|\n",
         PLACES[0], PLACES[1]
     );

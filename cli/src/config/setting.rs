@@ -179,7 +179,7 @@ impl<const LEAST: u64, const MOST: u64> Setting for Span<LEAST, MOST> {
 
     fn allowed() -> String {
         let [least, most] = [LEAST, MOST].map(|millis| Self(Duration::from_millis(millis)));
-        format!("a time from {least} to {most}, in ms, s, m, h or d")
+        format!("a time from {least} to {most}: a number and its unit, ms, s, m, h or d")
     }
 }
 
@@ -187,6 +187,9 @@ impl<const LEAST: u64, const MOST: u64> Setting for Span<LEAST, MOST> {
 fn read_in_units(text: &str, units: &[(&str, u64)], bare: Option<u64>) -> Result<u64, String> {
     let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_')).unwrap_or(text.len());
     let (number, unit) = (text[..split].replace('_', ""), text[split..].trim());
+    if number.is_empty() {
+        return Err("it begins with no number".into());
+    }
     let scale = match units.iter().find(|(name, _)| *name == unit) {
         Some((_, scale)) => *scale,
         None if unit.is_empty() => bare.ok_or("it has no unit")?,
@@ -244,7 +247,7 @@ mod tests {
         assert!(Whole::<1, 10>::read("11").is_err());
         assert!(Size::<1, 10>::read("1KiB").is_err());
         assert!(Span::<1_000, 10_000>::read("1ms").is_err());
-        assert_eq!(Span::<1_000, 60_000>::allowed(), "a time from 1s to 1m, in ms, s, m, h or d");
+        assert_eq!(Span::<1_000, 60_000>::allowed(), "a time from 1s to 1m: a number and its unit, ms, s, m, h or d");
     }
 
     #[test]

@@ -11,11 +11,11 @@ impl Setting for MonitorId {
     const PLACEHOLDER: &'static str = "NAME";
 
     fn read(text: &str) -> Result<Self, String> {
-        Self::new(text).map_err(|error| error.to_string())
+        Self::new(text).map_err(|_| "it is no monitor id".into())
     }
 
     fn allowed() -> String {
-        "1 to 64 ASCII letters, digits, '-', '_' and '.', not starting with \"import-\"".into()
+        "1 to 64 ASCII letters, digits, '-', '_' and '.', not starting with '.' or 'import-'".into()
     }
 }
 
@@ -81,6 +81,10 @@ mod tests {
         assert!(Cron::read("whenever").is_err());
         assert!(Tz::read("Europe/Berlin").is_ok());
         assert!(Tz::read("Mars/Olympus").is_err());
-        assert!(MonitorId::read("import-7").is_err());
+        for refused in ["import-7", ".x"] {
+            let why = MonitorId::read(refused).unwrap_err();
+            assert!(!why.contains("not starting"), "what is allowed is said once, behind it: {why}");
+        }
+        assert!(<MonitorId as Setting>::allowed().contains("not starting with '.' or 'import-'"));
     }
 }

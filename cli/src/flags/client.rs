@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::commands::setting;
-use crate::config::Span;
+use crate::config::{Address, Setting, Span};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClientCommand {
@@ -20,7 +20,7 @@ pub(crate) enum ClientCommand {
 #[derive(Debug, Args)]
 pub(crate) struct LoadArgs {
     /// The monitor.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_peer)]
     pub(crate) connect: String,
     /// Names of the services, separated by commas.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "a,b,c,d")]
@@ -54,7 +54,7 @@ pub(crate) type Interval = Span<10, 86_400_000>;
 #[derive(Debug, Args)]
 pub(crate) struct SampleArgs {
     /// The monitor.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_peer)]
     pub(crate) connect: String,
     /// The name this host's samples get.
     #[arg(long, value_name = "NAME")]
@@ -67,7 +67,7 @@ pub(crate) struct SampleArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
     /// The monitor.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_peer)]
     pub(crate) connect: String,
     /// The files; `-` is standard input.
     #[arg(value_name = "FILE", required = true)]
@@ -81,6 +81,15 @@ pub(crate) struct ReplayArgs {
     /// The id under which lines are counted [default: a hash of the files].
     #[arg(long, value_name = "ID", requires = "ack")]
     pub(crate) client: Option<String>,
+}
+
+/// A peer's address; its name is resolved when it is called.
+fn parse_peer(text: &str) -> Result<String, String> {
+    match Address::read(text) {
+        Ok(Address(peer)) if !peer.ends_with(":0") => Ok(peer),
+        Ok(_) => Err("nobody listens on port 0; allowed: HOST:PORT, as in 127.0.0.1:7070".into()),
+        Err(why) => Err(format!("{why}; allowed: HOST:PORT, as in 127.0.0.1:7070 or [::1]:7070")),
+    }
 }
 
 fn parse_speed(text: &str) -> Result<f64, String> {

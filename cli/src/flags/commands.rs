@@ -136,10 +136,10 @@ pub(crate) struct ImportArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RangeArgs {
     /// From this time, floored to the minute: RFC 3339, YYYY-MM-DD, YYYY-MM-DDTHH:MM, now, or relative as in -90m
-    /// (units s, m, h, d, w) [default: query an hour before its end, others the beginning].
+    /// (units s, m, h, d, w) [default: the beginning].
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     pub(crate) from: Option<Moment>,
-    /// Until this time, itself not included, raised to the minute [default: query now, others the end].
+    /// Until this time, itself not included, raised to the minute [default: the end].
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     pub(crate) to: Option<Moment>,
     /// Only this service; may be repeated [default: all].

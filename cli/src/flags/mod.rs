@@ -43,7 +43,18 @@ pub(crate) fn command() -> clap::Command {
             _ => with_keys(command),
         });
     }
+    root = root.mut_subcommand("query", |query| {
+        query
+            .mut_arg("from", |from| with_default(from, "the beginning", "an hour before the end"))
+            .mut_arg("to", |to| with_default(to, "the end", "now"))
+    });
     root.mut_subcommand("config", |config| config.mut_subcommand("show", |show| show.args(KEYS.iter().map(argument))))
+}
+
+/// A flag that other commands have too, with another default of this one's.
+fn with_default(flag: clap::Arg, others: &str, own: &str) -> clap::Arg {
+    let help = flag.get_help().map(ToString::to_string).unwrap_or_default();
+    flag.help(help.replace(others, own))
 }
 
 /// A key's flag. Its value stays text: all layers are checked alike, by the table.

@@ -15,10 +15,16 @@ use views::Manifest;
 
 use crate::advice::Advice;
 use crate::config::Settings;
+use crate::folder::lost_identity;
 use crate::open::Place;
 
 /// Starts the monitor of a place; it listens when this returns.
 pub(super) async fn start(place: &Place, settings: &Settings, stop: CancellationToken) -> Result<Monitor> {
+    if let Some(lost) = lost_identity(&*place.disk, &place.folder) {
+        return Err(
+            anyhow!(lost).advise("or start a monitor with a folder of its own, with --data DIR and another --id")
+        );
+    }
     let id = id(place, settings)?;
     let options = options(place, settings, id.clone())?;
     let world = World {

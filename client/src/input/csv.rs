@@ -3,11 +3,12 @@
 //! In: blocks cut anywhere. Out: whole lines. The header, in any case, names a service (`service`, `serviceName`,
 //! `service_name`), a time (`timestamp`, `time`, `ts`), and metrics: `cpu`, or `total_ram` with `free_ram`, and so
 //! on for any metric. Every other column is carried over under its own name.
-//! Must hold: a number stays a number with the very same digits, anything else becomes a string, an empty field is
+//! Must hold: a number stays a number with the very same digits, NaN and the infinities of a metric too, anything else becomes a string, an empty field is
 //! left out; a row with the wrong number of fields is passed on as it is, so that the receiver rejects it; memory is
 //! bounded, also by a quote that never closes.
 
 use csv_core::{ReadRecordResult, Reader};
+use schema::Metrics;
 
 use super::item::LIMIT;
 
@@ -21,6 +22,9 @@ enum Column {
     Service,
     /// A number or a string, under this key (escaped, with its quotes).
     Value(String),
+    /// The same, where `NaN` and the infinities are numbers too, which the receiver rejects as out of range. Of a
+    /// column that is none of a new store's metrics nobody here knows that it holds no text.
+    Metric(String),
     /// `{"Total":…,"Free":…}` under this key, with the other half in that column.
     Total { key: String, free: usize },
     /// Written where its total is.
@@ -67,6 +71,7 @@ fn column(name: &str, names: &[&str]) -> Column {
     }
     match lower.strip_prefix("free_") {
         Some(metric) if find(&format!("total_{metric}")).is_some() => Column::Free,
+        _ if Metrics::default().iter().any(|metric| metric.name.as_str() == lower) => Column::Metric(quoted(name)),
         _ => Column::Value(quoted(name)),
     }
 }
@@ -121,8 +126,12 @@ fn push_row(columns: &[Column], row: &Row<'_>, out: &mut Vec<u8>) {
                 push_key(key, open, out);
                 push_value(field, out);
             }
+            Column::Metric(key) if !field.is_empty() => {
+                push_key(key, open, out);
+                push_metric(field, out);
+            }
             Column::Total { key, free } => push_capacity(key, [field, row.field(*free)], open, out),
-            Column::Service | Column::Value(_) | Column::Free => {}
+            Column::Service | Column::Value(_) | Column::Metric(_) | Column::Free => {}
         }
     }
     out.extend_from_slice(b"}\n");
@@ -138,7 +147,7 @@ fn push_capacity(key: &str, halves: [&[u8]; 2], open: usize, out: &mut Vec<u8>) 
     for (name, half) in [r#""Total""#, r#""Free""#].into_iter().zip(halves) {
         if !half.is_empty() {
             push_key(name, open, out);
-            push_value(half, out);
+            push_metric(half, out);
         }
     }
     out.push(b'}');
@@ -173,6 +182,24 @@ fn push_value(field: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(trimmed);
     } else {
         push_string(field, out);
+    }
+}
+
+/// A number of a metric: what is none, or has no end, is written as clients write it who mean it.
+fn push_metric(field: &[u8], out: &mut Vec<u8>) {
+    let trimmed = field.trim_ascii();
+    let (sign, size) = match trimmed.split_first() {
+        Some((b'-', size)) => ("-", size),
+        Some((b'+', size)) => ("", size),
+        _ => ("", trimmed),
+    };
+    if size.eq_ignore_ascii_case(b"nan") {
+        out.extend_from_slice(b"NaN");
+    } else if size.eq_ignore_ascii_case(b"inf") || size.eq_ignore_ascii_case(b"infinity") {
+        out.extend_from_slice(sign.as_bytes());
+        out.extend_from_slice(b"Infinity");
+    } else {
+        push_value(field, out);
     }
 }
 

@@ -18,6 +18,12 @@ pub(super) fn push_item(item: &[u8], out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
+/// Appends the first `LIMIT` bytes of an item that is too long, as one line that is too long.
+pub(super) fn push_head(head: &[u8], out: &mut Vec<u8>) {
+    push_flat(head, out);
+    out.push(b'\n');
+}
+
 /// The object in a JSON string, if `item` is one.
 fn unwrap(item: &[u8]) -> Option<String> {
     if item.first() != Some(&b'"') {

@@ -74,10 +74,23 @@ impl<'a> Worker<'a> {
         let Self { parser, options, services, admitted } = self;
         let mut rest = chunk;
         while !rest.is_empty() {
-            let used = match parser.next(rest) {
+            let next = parser.next(rest);
+            let length = match &next {
+                Next::Message { end, .. } | Next::Reject { end, .. } => *end,
+                Next::EndOfLine { end } => end - 1,
+                Next::Incomplete => rest.len(),
+            };
+            if length > MAX_LINE {
+                // As the monitor does: what follows on the line is not looked at.
+                let line = rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len());
+                sorter.reject(Reject::LineTooLong, &rest[..line]);
+                rest = &rest[line..];
+                continue;
+            }
+            let used = match next {
                 Next::Message { message, start, end } => {
                     let object = &rest[start..end];
-                    match admit(&message, object, options, services, admitted) {
+                    match admit(&message, options, services, admitted) {
                         Ok(()) => sorter.piece(message.time.date()).add(object, message.time),
                         Err(reason) => sorter.reject(reason, object),
                     }
@@ -100,17 +113,13 @@ impl<'a> Worker<'a> {
     }
 }
 
-/// What the parser cannot judge: length, clock and the number of services.
+/// What the parser cannot judge: clock and the number of services.
 fn admit(
     message: &Message<'_>,
-    object: &[u8],
     options: &ImportOptions,
     services: &Services,
     admitted: &mut HashSet<String>,
 ) -> Result<(), Reject> {
-    if object.len() > MAX_LINE {
-        return Err(Reject::LineTooLong);
-    }
     if message.time > options.latest {
         return Err(Reject::FutureTimestamp);
     }

@@ -20,6 +20,8 @@ pub(crate) struct JournalFile {
     path: PathBuf,
     end: u64,
     reserved: u64,
+    /// Whether what is reserved is durably so.
+    settled: bool,
 }
 
 impl JournalFile {
@@ -27,7 +29,7 @@ impl JournalFile {
     pub(crate) fn open(disk: &dyn Disk, path: &Path, end: u64) -> io::Result<Self> {
         let file = disk.open(path, Mode::Write)?;
         let reserved = file.len()?;
-        Ok(Self { file, path: path.to_owned(), end, reserved })
+        Ok(Self { file, path: path.to_owned(), end, reserved, settled: false })
     }
 
     /// The same journal through a fresh descriptor.
@@ -45,20 +47,25 @@ impl JournalFile {
         self.end
     }
 
-    /// Makes sure that a frame of `length` bytes has its space, and more ahead.
+    /// Makes sure that a frame of `length` bytes has its space, durably, and
+    /// more ahead: log bytes without a record then show that a commit was
+    /// interrupted (`strays.rs`).
     ///
     /// # Errors
     /// When there is no room for the frame itself.
     pub(crate) fn reserve(&mut self, length: usize) -> io::Result<()> {
         let end = self.end + length as u64;
-        if self.reserved >= end + AHEAD {
-            return Ok(());
+        if self.reserved < end + AHEAD {
+            let wanted = end + STEP;
+            match self.file.allocate(wanted) {
+                Ok(()) => (self.reserved, self.settled) = (wanted, false),
+                Err(error) if is_full(&error) && self.reserved >= end => {}
+                Err(error) => return Err(error),
+            }
         }
-        let wanted = end + STEP;
-        match self.file.allocate(wanted) {
-            Ok(()) => self.reserved = wanted,
-            Err(error) if is_full(&error) && self.reserved >= end => {}
-            Err(error) => return Err(error),
+        if !self.settled {
+            self.file.sync()?;
+            self.settled = true;
         }
         Ok(())
     }
@@ -79,9 +86,17 @@ impl JournalFile {
         self.end += length as u64;
     }
 
-    /// Gives back what is reserved.
-    pub(crate) fn trim(&self) -> io::Result<()> {
-        self.file.truncate(self.end)
+    /// Gives back what is reserved in the journal at `path` behind byte `end`, durably: its generation is closed. A disk
+    /// that has no room even for that is left alone.
+    pub(crate) fn trim(disk: &dyn Disk, path: &Path, end: u64) -> io::Result<()> {
+        if disk.length(path)?.is_none_or(|length| length <= end) {
+            return Ok(());
+        }
+        let file = disk.open(path, Mode::Write)?;
+        match file.truncate(end).and_then(|()| file.sync()) {
+            Err(error) if !is_full(&error) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Forgets whatever lies behind the last good frame, durably. Gives the

@@ -40,12 +40,12 @@ pub(super) fn judge(tail: &[u8], offset: u64) -> Result<Tail, &'static str> {
         return Err("a good record follows a bad one");
     }
     match Header::parse(tail) {
+        // A record's space is durably reserved before it is written.
+        Some(header) if tail.len() < header.length => Err("the file is cut off within a record"),
+        None if tail.len() < HEADER => Err("the file is cut off within a record"),
         Some(header) if used > header.length => Err("bytes follow a bad record"),
-        Some(header) => {
-            let written = &tail[..header.length.min(tail.len())];
-            let whole = written.len() == header.length && !could_be_torn(written, offset);
-            if whole { Err("a record fails its checksum") } else { Ok(Tail::Torn) }
-        }
+        Some(header) if could_be_torn(&tail[..header.length], offset) => Ok(Tail::Torn),
+        Some(_) => Err("a record fails its checksum"),
         None if tail[0] == 0 => Ok(Tail::Torn),
         None if used < HEADER && frame::is_magic_prefix(&tail[..used]) => Ok(Tail::Torn),
         None => Err("a record's header fails its checksum"),

@@ -5,7 +5,7 @@ use storage::is_full;
 use super::Writer;
 use crate::batch::Batch;
 use crate::error::LogError;
-use crate::files::LogSlice;
+use crate::files::{LogSlice, Sealed};
 
 impl Writer {
     /// Appends the batch's rows to the queue. To be called after each commit,
@@ -52,6 +52,7 @@ impl Writer {
             seq: file.seq,
             date: file.date,
             bytes: if file.seq == through.seq { through.offset..file.length } else { 0..file.length },
+            sealed: Sealed { bytes: 0..file.length, crc32c: file.crc32c },
         });
         slices.filter(|slice| !slice.bytes.is_empty()).collect()
     }

@@ -43,8 +43,11 @@ impl Writer {
             }
             Err(error) => return Err(self.fail(error)),
         };
-        // What the closed journal had reserved is given back; nothing depends on it.
-        let _ = self.journal.trim();
+        // Before the next generation's first commit: should its journal be lost, this one must not explain its log.
+        let closed = self.folder.journal(self.state.generation());
+        if let Err(error) = JournalFile::trim(&*self.disk, &closed, self.journal.end()) {
+            return Err(self.fail(error));
+        }
         self.journal = journal;
         self.log = None;
         let path = self.folder.queue(opening.generation);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hourglass_log::{Batch, ClientCount, Cut, LogSlice, Snapshot, State, Writer};
+use hourglass_log::{Batch, ClientCount, Cut, LogSlice, Sealed, Snapshot, State, Writer};
 use schema::{ClientId, Date, Metrics, Micros, Position, Rejects, ServiceName, queue_row};
 use storage::{Disk, Mode, SimDisk};
 
@@ -148,7 +148,8 @@ impl Model {
             let id = schema::MonitorId::new("web-1").unwrap();
             let path = World::folder().log_file(file.date, &id, file.seq);
             assert_eq!(disk.length(&path).unwrap(), Some(file.length));
-            let slice = LogSlice { path, seq: file.seq, date: file.date, bytes: 0..file.length };
+            let sealed = Sealed { bytes: 0..file.length, crc32c: file.crc32c };
+            let slice = LogSlice { path, seq: file.seq, date: file.date, bytes: 0..file.length, sealed };
             assert_eq!(crc32c::crc32c(&read(disk, &[slice])), file.crc32c);
         }
     }

@@ -126,3 +126,24 @@ fn a_log_that_another_life_of_the_monitor_began_is_no_continuation() {
         assert!(refused.to_string().contains("between its batch view and its log"), "{refused}");
     });
 }
+
+#[test]
+fn a_damaged_journal_is_named_unless_batch_or_cuts_have_its_generation() {
+    runtime().block_on(async {
+        for (generation, uploaded, answers) in [(1, false, true), (2, true, true), (2, false, false), (3, false, false)]
+        {
+            let mut town = four_generations().await;
+            if uploaded {
+                town.upload(0, u64::MAX).await;
+            }
+            let journal = town.monitors[0].folder.journal(Generation::new(generation));
+            town.damage(&journal, 30);
+            if answers {
+                check(&town, &format!("damaged generation {generation}")).await;
+                continue;
+            }
+            let refused = query(&town.reader(Some(0)), &Query::everything()).await.unwrap_err();
+            assert!(refused.to_string().contains(journal.file_name().unwrap().to_str().unwrap()), "{refused}");
+        }
+    });
+}

@@ -5,6 +5,7 @@
 extern crate hourglass_views as views;
 
 mod answers_are_exact;
+mod corruption_is_found;
 mod gaps;
 mod refreshing;
 mod starting_over;

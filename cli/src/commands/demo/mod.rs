@@ -17,6 +17,7 @@ use super::verify;
 use crate::answer;
 use crate::config::{Config, Settings, key};
 use crate::flags::{DemoArgs, Format};
+use crate::folder::not_made;
 use crate::open::Place;
 use crate::outcome::Outcome;
 use crate::progress::note;
@@ -45,7 +46,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<Outcome> {
     let stop = drain_on_signal()?;
     let (data, _until_the_end) = folder(args.data)?;
     let settings = settings(&data)?;
-    let place = Place::existing_or_new(&settings).await?;
+    let place = Place::existing_or_new(&settings).await.map_err(not_made)?;
     let running = Running::start(&place, &settings, Roles::All, stop.clone()).await?;
     let address = running.address.context("the monitor has no address")?;
     note(&format!("listening on {address}, data in {}; an hour takes 10 s", data.display()));

@@ -12,6 +12,7 @@ use views::{Coverage, Manifest, Partition};
 use views::{Every, Query, View, query};
 
 use crate::advice::REBUILD;
+use crate::folder::lost_identity;
 use crate::open::Place;
 use crate::outcome::in_full;
 
@@ -42,6 +43,7 @@ impl State {
         let mut state = Self::default();
         let identity = Identity::read(&*place.disk, &place.folder);
         state.identity = state.kept(identity.map_err(Into::into)).flatten();
+        state.unreadable.extend(lost_identity(&*place.disk, &place.folder));
         if state.identity.is_some() {
             let log = Snapshot::read(&*place.disk, &place.folder, None);
             state.log = state.kept(log.map_err(Into::into)).flatten();
