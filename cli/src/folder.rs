@@ -21,7 +21,7 @@ pub(crate) fn checked(settings: Settings) -> Result<Settings> {
     let data = settings.data.0.as_ref().map(|folder| ("--data DIR", &folder.0));
     let store = settings.store.0.as_ref().and_then(|store| match store {
         StoreUrl::Folder(root) => Some(("--store DIR", root)),
-        StoreUrl::Hdfs(_) => None,
+        StoreUrl::Hdfs(_) | StoreUrl::Bucket(_) => None,
     });
     for (flag, path) in data.into_iter().chain(store) {
         let there = path.ancestors().find_map(|part| part.metadata().ok().map(|found| (part, found)));

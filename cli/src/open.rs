@@ -9,7 +9,8 @@ use schema::Metrics;
 use serde::{Deserialize, Serialize};
 use storage::layout::{self, DataFolder};
 use storage::{
-    Clock, Created, Disk, FileStore, HdfsOptions, HdfsStore, LocalDisk, Store, StoreError, WallClock, sealed,
+    BucketOptions, BucketStore, Clock, Created, Disk, FileStore, HdfsOptions, HdfsStore, LocalDisk, Store, StoreError,
+    WallClock, sealed,
 };
 use tempfile::TempDir;
 use views::{BuildOptions, Reader};
@@ -128,6 +129,7 @@ impl Place {
         let store: Arc<dyn Store> = match &url {
             StoreUrl::Folder(root) => Arc::new(FileStore::new(Arc::clone(&disk), root.clone())),
             StoreUrl::Hdfs(url) => Arc::new(hdfs(url, settings).await?),
+            StoreUrl::Bucket(url) => Arc::new(bucket(url, settings).await?),
         };
         let clock: Arc<dyn Clock> = Arc::new(WallClock::new());
         Ok(Self { data, borrowed: None, folder, disk, store, url, clock, metrics: Metrics::default() })
@@ -184,5 +186,19 @@ async fn hdfs(url: &str, settings: &Settings) -> Result<HdfsStore> {
     HdfsStore::open(url, &options).await.with_context(|| format!("cannot open the store {url}")).advise(
         "see that its name node is up, that HADOOP_CONF_DIR holds the cluster's core-site.xml and hdfs-site.xml where it \
          needs more than host and port, and that HADOOP_USER_NAME may write there",
+    )
+}
+
+async fn bucket(url: &str, settings: &Settings) -> Result<BucketStore> {
+    let endpoint = if url.starts_with("s3:") { &settings.s3_endpoint } else { &settings.gcs_endpoint };
+    let options = BucketOptions {
+        endpoint: endpoint.0.as_ref().map(|endpoint| endpoint.0.clone()),
+        region: settings.s3_region.0.as_ref().map(|region| region.0.clone()),
+        bucket_in_host: !settings.s3_path_style.0,
+        settings: Vec::new(),
+    };
+    BucketStore::open(url, &options).await.with_context(|| format!("cannot open the store {url}")).advise(
+        "see that the bucket is there, that the environment holds credentials that may read and write it, and that \
+         s3.endpoint and s3.region, or gcs.endpoint, name its server",
     )
 }

@@ -33,6 +33,8 @@ pub use disk::{Disk, DiskFile, DiskLock, Entry, LocalDisk, Mode, PathError, is_f
 pub use publish::{Created, is_temporary, publish_new, publish_replacing};
 #[cfg(any(test, feature = "simulation"))]
 pub use simulation::{Counts, SimDisk, is_crash};
+#[cfg(feature = "bucket")]
+pub use store::{BucketFailure, BucketOptions, BucketStore};
 #[cfg(feature = "hdfs")]
 pub use store::{Durability, HdfsFailure, HdfsOptions, HdfsStore};
 pub use store::{FileStore, Key, KeyError, Linked, Listed, Store, StoreError};

@@ -2,7 +2,7 @@
 //! their end, named by [`Key`]s.
 //!
 //! Owns the contract; [`FileStore`] implements it over a
-//! [`Disk`](crate::Disk), HDFS and S3 elsewhere, and each passes the one
+//! [`Disk`](crate::Disk), HDFS, S3 and GCS elsewhere, and each passes the one
 //! conformance suite (`storage::conformance`, feature `conformance`).
 //!
 //! What must hold, whatever is underneath:
@@ -16,6 +16,8 @@
 //!   the committed local file, so for it that is progress;
 //! - temporary files, and names that are no [`Key`], are never listed.
 
+#[cfg(feature = "bucket")]
+mod bucket;
 mod error;
 mod file;
 #[cfg(feature = "hdfs")]
@@ -31,6 +33,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::publish::Created;
+#[cfg(feature = "bucket")]
+pub use bucket::{BucketFailure, BucketOptions, BucketStore};
 pub use error::StoreError;
 pub use file::FileStore;
 #[cfg(feature = "hdfs")]

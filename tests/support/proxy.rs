@@ -1,5 +1,6 @@
 //! A TCP proxy that loses things: what a client sees of a network that fails.
 
+use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -16,7 +17,9 @@ struct State {
     lost: Option<String>,
     /// Answers lost so far.
     losses: usize,
-    connections: Vec<TcpStream>,
+    /// Both ends of the open connections, by number.
+    connections: HashMap<u64, [TcpStream; 2]>,
+    opened: u64,
     down: bool,
 }
 
@@ -57,7 +60,7 @@ impl Proxy {
     pub fn down(&self) {
         let mut state = self.state.lock().unwrap();
         state.down = true;
-        for connection in state.connections.drain(..) {
+        for connection in state.connections.drain().flat_map(|(_, ends)| ends) {
             let _ = connection.shutdown(Shutdown::Both);
         }
     }
@@ -72,7 +75,13 @@ impl Proxy {
 fn connect(client: &TcpStream, server: &TcpStream, state: &Arc<Mutex<State>>) {
     let losing = Arc::new(Mutex::new(false));
     let copy = |stream: &TcpStream| stream.try_clone().unwrap();
-    state.lock().unwrap().connections.extend([copy(client), copy(server)]);
+    let number = {
+        let mut state = state.lock().unwrap();
+        state.opened += 1;
+        let number = state.opened;
+        state.connections.insert(number, [copy(client), copy(server)]);
+        number
+    };
     let (requests, answers) = ((copy(client), copy(server)), (copy(server), copy(client)));
     let (state_of_requests, losing_requests) = (Arc::clone(state), Arc::clone(&losing));
     std::thread::spawn(move || {
@@ -93,6 +102,8 @@ fn connect(client: &TcpStream, server: &TcpStream, state: &Arc<Mutex<State>>) {
             state.lock().unwrap().losses += usize::from(losing);
             !losing
         });
+        // Neither end is of use without the other.
+        state.lock().unwrap().connections.remove(&number);
     });
 }
 

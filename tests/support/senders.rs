@@ -24,14 +24,21 @@ struct Shared {
     address: Mutex<Option<SocketAddr>>,
     /// Each client's highest acknowledged line.
     acked: Vec<AtomicU64>,
+    /// After each batch.
+    pause: Duration,
     stop: AtomicBool,
 }
 
 impl Senders {
     /// Starts so many clients; they wait until they are told where to connect.
     pub fn start(count: usize) -> Self {
+        Self::paced(count, Duration::ZERO)
+    }
+
+    /// The same, with a pause after each batch: for a store that is slower than the monitor.
+    pub fn paced(count: usize, pause: Duration) -> Self {
         let acked = (0..count).map(|_| AtomicU64::new(0)).collect();
-        let shared = Arc::new(Shared { address: Mutex::default(), acked, stop: AtomicBool::new(false) });
+        let shared = Arc::new(Shared { address: Mutex::default(), acked, pause, stop: AtomicBool::new(false) });
         let client = |which| {
             let shared = Arc::clone(&shared);
             thread::spawn(move || shared.send_until_stopped(which))
@@ -108,6 +115,7 @@ impl Shared {
                 }
                 next += BATCH;
                 acked.store(client.acked, Ordering::SeqCst);
+                thread::park_timeout(self.pause);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The one table of configuration keys. From it come the flags, the `HOURGLASS_*` variables, the keys a file may
 //! hold, `config show`, the help and the reference. A key is added here and nowhere else.
 
-use super::setting::{Address, Folder, Maybe, Setting, Size, Span, Whole};
+use super::setting::{Address, Endpoint, Folder, Maybe, Setting, Size, Span, Switch, Whole, Word};
 use super::setting_nouns::Cron;
 use super::store_url::StoreUrl;
 use chrono_tz::Tz;
@@ -103,12 +103,20 @@ macro_rules! keys {
 keys! {
     /// The data folder of this machine: day logs, journals, queues, local views. Created if it is not there.
     data: Maybe<Folder> = "data", "", ANY;
-    /// The store that all monitors, schedulers and readers share: a folder, or one of HDFS, whose settings come from HADOOP_CONF_DIR and whose user from HADOOP_USER_NAME. Unset: the folder `store` in the data folder. Who only reads needs no data folder beside it.
+    /// The store that all monitors, schedulers and readers share: a folder; one of HDFS, whose settings come from HADOOP_CONF_DIR and whose user from HADOOP_USER_NAME; or a place in a bucket of S3 or Google Cloud Storage, whose credentials come from the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS, and the others of those clouds) or from the machine's own role. Unset: the folder `store` in the data folder. Who only reads needs no data folder beside it.
     store: Maybe<StoreUrl> = "store", "", ANY;
     /// Copies of each block of a store in HDFS. Unset: the cluster's own.
     hdfs_replication: Maybe<Whole<1, 512>> = "hdfs.replication", "", ANY;
     /// Bytes in a block of a store in HDFS. Unset: the cluster's own.
     hdfs_block_size: Maybe<Size<MIB, TIB>> = "hdfs.block_size", "", ANY;
+    /// The server of a store in S3 that is not Amazon's. Plain text is spoken only where it says http. It must honour `If-None-Match: *` on writes. Unset: AWS_ENDPOINT_URL, else Amazon's.
+    s3_endpoint: Maybe<Endpoint> = "s3.endpoint", "", ANY;
+    /// The region of a store in S3. Unset: AWS_REGION, else us-east-1.
+    s3_region: Maybe<Word> = "s3.region", "", ANY;
+    /// Whether the bucket of a store in S3 is named in the path, https://HOST/BUCKET, or else in the host, https://BUCKET.HOST.
+    s3_path_style: Switch = "s3.path_style", "true", ANY;
+    /// The server of a store in Google Cloud Storage that is not Google's. Plain text is spoken only where it says http.
+    gcs_endpoint: Maybe<Endpoint> = "gcs.endpoint", "", ANY;
     /// The monitor's id, part of every file name it writes. Unset: the host name. Fixed at the first start.
     id: Maybe<MonitorId> = "id", "", MONITORS;
     /// The metrics of a message, separated by commas. `name=used` reads a `{Total, Free}` pair as Total - Free instead of as a utilisation. Fixed when the store is created, refused if it has others. Unset: the store's; a new store gets cpu,ram,disk.

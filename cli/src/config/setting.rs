@@ -67,6 +67,80 @@ impl Setting for Folder {
     }
 }
 
+/// Yes or no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Switch(pub(crate) bool);
+
+impl fmt::Display for Switch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Setting for Switch {
+    const PLACEHOLDER: &'static str = "BOOL";
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|_| "it is neither".into())
+    }
+
+    fn allowed() -> String {
+        "true or false".into()
+    }
+}
+
+/// A server that speaks HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Endpoint(pub(crate) String);
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Setting for Endpoint {
+    const PLACEHOLDER: &'static str = "URL";
+
+    fn read(text: &str) -> Result<Self, String> {
+        match text.split_once("://") {
+            Some(("http" | "https", host)) if !host.is_empty() && !host.starts_with('/') => Ok(Self(text.to_owned())),
+            _ => Err("it is no URL of a server".into()),
+        }
+    }
+
+    fn allowed() -> String {
+        "https://HOST or http://HOST:PORT".into()
+    }
+}
+
+/// A plain word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Word(pub(crate) String);
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Setting for Word {
+    const PLACEHOLDER: &'static str = "NAME";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        if !text.is_empty() && text.bytes().all(plain) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("it is no word".into())
+        }
+    }
+
+    fn allowed() -> String {
+        "ASCII letters, digits, '-' and '_'".into()
+    }
+}
+
 /// A TCP address to listen on; names are resolved when it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address(pub(crate) String);
@@ -248,6 +322,18 @@ mod tests {
         assert!(Size::<1, 10>::read("1KiB").is_err());
         assert!(Span::<1_000, 10_000>::read("1ms").is_err());
         assert_eq!(Span::<1_000, 60_000>::allowed(), "a time from 1s to 1m: a number and its unit, ms, s, m, h or d");
+    }
+
+    #[test]
+    fn a_server_is_named_with_its_protocol() {
+        for good in ["https://minio.example", "http://127.0.0.1:9000"] {
+            assert!(Endpoint::read(good).is_ok(), "{good}");
+        }
+        for bad in ["minio.example:9000", "ftp://x", "https://", "http:///x"] {
+            assert!(Endpoint::read(bad).is_err(), "{bad}");
+        }
+        assert_eq!((Switch::read("true"), Word::read("eu-west-1").is_ok()), (Ok(Switch(true)), true));
+        assert!(Switch::read("yes").is_err() && Word::read("eu west").is_err());
     }
 
     #[test]
