@@ -113,6 +113,6 @@ fn files(files: &[DatedFile]) -> String {
     format!("{} files of {bytes} bytes", files.len())
 }
 
-fn ahead(key: Key, found: String, committed: String) -> UploadError {
+pub(super) fn ahead(key: Key, found: String, committed: String) -> UploadError {
     UploadError::Ahead { key, found, committed }
 }
