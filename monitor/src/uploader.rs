@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use log::{Cut, JournalMark, LogError, LogPiece, Snapshot};
+use log::{Cut, GenerationLog, JournalMark, LogError, LogPiece, Snapshot};
 use schema::{Date, Generation, Incarnation, Micros, MonitorId, Position, Source};
 use storage::layout::{self, DataFolder, DatedName};
 use storage::{Created, Disk, Key, Linked, Mode, Store, StoreError};
@@ -89,9 +89,6 @@ pub(crate) struct Uploader {
     mark: Option<JournalMark>,
     /// Closed generations whose cut is not published yet.
     closed: VecDeque<Cut>,
-    /// The newest generation that was ever among them: the log shows closed ones
-    /// until they retire.
-    seen: Option<Generation>,
     /// The open generation's files.
     open: Vec<OpenFile>,
     uploaded: Uploaded,
@@ -119,7 +116,6 @@ impl Uploader {
             checked: false,
             mark: None,
             closed: VecDeque::new(),
-            seen: None,
             open: Vec::new(),
             uploaded: Uploaded::default(),
         }
@@ -194,13 +190,12 @@ impl Uploader {
         {
             return Err(refusal.into());
         }
-        for generation in &snapshot.generations {
+        // The log shows closed generations until they retire: those below the one that was open are among ours.
+        let seen = |generation: &GenerationLog| mark.is_some_and(|mark| generation.generation < mark.generation);
+        for generation in snapshot.generations.iter().filter(|generation| !seen(generation)) {
             if let Some(cut) = Cut::of_generation(&snapshot, generation.generation) {
-                if self.seen < Some(cut.generation) {
-                    self.seen = Some(cut.generation);
-                    self.closed.push_back(cut);
-                    self.open.clear();
-                }
+                self.closed.push_back(cut);
+                self.open.clear();
             } else {
                 self.extend_open(&generation.pieces, snapshot.durable.seq);
             }
@@ -263,8 +258,7 @@ impl Uploader {
         // Also where nothing is lacking: an append settles what an interrupted one left, and only then it is durable.
         loop {
             if stored > length {
-                let (found, committed) = (format!("{stored} bytes"), format!("{length}"));
-                return Err(UploadError::Ahead { key, found, committed });
+                return Err(check::ahead(key, format!("{stored} bytes"), length.to_string()));
             }
             let to = length.min(stored + self.bytes);
             let bytes = self.local(seq, date, stored, to)?;

@@ -1,8 +1,7 @@
 //! Eight and sixteen bytes at a time, in plain integers (SWAR: SIMD within a register).
 //!
 //! Loads past the end of the bytes see zeros, which are neither digits nor text nor punctuation, so that no caller
-//! needs a second path for the end of a chunk. In masks a byte's high bit stands for the byte. A carry can make a
-//! mask wrong only above its lowest true bit; callers look at no other.
+//! needs a second path for the end of a chunk. In masks a byte's high bit stands for the byte.
 
 use crate::scan;
 
@@ -145,14 +144,8 @@ const POWERS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_
 /// The value of the first `count` (1 to 8) bytes, each a digit's value, the first the most significant.
 #[inline]
 fn value(digits: u64, count: usize) -> u64 {
-    // Leading zeros make it eight.
-    eight_digits(digits << (64 - 8 * count))
-}
-
-/// [`value`] of eight.
-#[inline]
-fn eight_digits(digits: u64) -> u64 {
-    // Pairs, fours and eights are put together in parallel.
+    // Leading zeros make it eight; then pairs, fours and eights are put together in parallel.
+    let digits = digits << (64 - 8 * count);
     let pairs = (digits.wrapping_mul(10 << 8 | 1) >> 8) & 0x00ff_00ff_00ff_00ff;
     let fours = (pairs.wrapping_mul(100 << 16 | 1) >> 16) & 0x0000_ffff_0000_ffff;
     fours.wrapping_mul(10_000 << 32 | 1) >> 32

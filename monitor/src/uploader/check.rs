@@ -125,6 +125,6 @@ fn files(files: &[DatedFile]) -> String {
     format!("{} files of {bytes} bytes", files.len())
 }
 
-fn ahead(key: Key, found: String, committed: String) -> UploadError {
+pub(super) fn ahead(key: Key, found: String, committed: String) -> UploadError {
     UploadError::Ahead { key, found, committed }
 }

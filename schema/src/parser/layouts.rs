@@ -78,12 +78,10 @@ impl Layouts {
     #[inline]
     fn read_window(&mut self, window: &[u8; WINDOW], metrics: &Metrics, scratch: &mut Scratch) -> Option<Fit> {
         let guess = self.known.get(self.last)?.follower;
-        let known = self.known.get_mut(guess)?;
-        let Some(fit) = known.layout.read(window, metrics, scratch) else {
+        let Some(fit) = self.known.get(guess)?.layout.read(window, metrics, scratch) else {
             return self.search(guess, window, metrics, scratch);
         };
-        (known.fresh, known.useful) = (true, true);
-        (self.last, self.misses_in_a_row) = (guess, 0);
+        self.hit(guess);
         Some(fit)
     }
 
@@ -101,9 +99,14 @@ impl Layouts {
         });
         let (i, fit) = fits?;
         self.known[self.last].follower = i;
+        self.hit(i);
+        Some(fit)
+    }
+
+    #[inline]
+    fn hit(&mut self, i: usize) {
         (self.known[i].fresh, self.known[i].useful) = (true, true);
         (self.last, self.misses_in_a_row) = (i, 0);
-        Some(fit)
     }
 
     /// Remembers the layout of a message that none fitted.

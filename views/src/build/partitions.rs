@@ -9,15 +9,15 @@ use std::collections::BTreeSet;
 
 use storage::{Store, StoreError};
 
-use crate::error::{Result, ViewError};
-use crate::manifest::{Manifest, Page, Partition};
+use crate::error::Result;
+use crate::manifest::{Manifest, Partition};
 use crate::period::Period;
 
 /// The period of the page whose turn it is, if one of its files is missing or not as long as it was.
 pub(super) async fn lost(store: &dyn Store, manifest: &Manifest) -> Result<Vec<Period>> {
     let turn = manifest.number.checked_rem(manifest.pages.len() as u64);
     let Some(page) = turn.and_then(|turn| manifest.pages.get(turn as usize)) else { return Ok(Vec::new()) };
-    let Some(partitions) = partitions(store, page).await? else { return Ok(vec![page.period]) };
+    let Some(partitions) = page.read_intact(store).await? else { return Ok(vec![page.period]) };
     let mut lost = None;
     for partition in partitions {
         let length = length(store, &partition).await?;
@@ -42,7 +42,7 @@ async fn length(store: &dyn Store, partition: &Partition) -> Result<Option<u64>>
 pub(super) async fn damaged(store: &dyn Store, manifest: &Manifest) -> Result<Vec<Period>> {
     let mut damaged = BTreeSet::new();
     for page in &manifest.pages {
-        let Some(partitions) = partitions(store, page).await? else {
+        let Some(partitions) = page.read_intact(store).await? else {
             damaged.insert(page.period);
             continue;
         };
@@ -60,16 +60,4 @@ pub(super) async fn damaged(store: &dyn Store, manifest: &Manifest) -> Result<Ve
         }
     }
     Ok(damaged.into_iter().collect())
-}
-
-/// What the page names; none if it cannot be read.
-async fn partitions(store: &dyn Store, page: &Page) -> Result<Option<Vec<Partition>>> {
-    match page.read(store).await {
-        Ok(partitions) => Ok(Some(partitions)),
-        Err(why @ (ViewError::Corrupt { .. } | ViewError::Store(StoreError::NotFound { .. }))) => {
-            tracing::warn!(%why, "page of the manifest is damaged, counting its period again");
-            Ok(None)
-        }
-        Err(other) => Err(other),
-    }
 }

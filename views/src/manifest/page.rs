@@ -19,7 +19,7 @@ use std::str::FromStr;
 use schema::ServiceName;
 use serde::{Deserialize, Serialize};
 use storage::layout::{self, BatchName};
-use storage::{Key, Store, sealed};
+use storage::{Key, Store, StoreError, sealed};
 
 use super::{Partition, hash_lines};
 use crate::error::{Result, ViewError};
@@ -98,6 +98,18 @@ impl Page {
         };
         let partitions: Option<Vec<_>> = body.partitions.iter().map(entry).collect();
         partitions.ok_or_else(|| ViewError::corrupt(key, "an entry cannot be read"))
+    }
+
+    /// As [`read`](Self::read); none if the page is damaged or gone, so that its period has to be counted again.
+    pub(crate) async fn read_intact(&self, store: &dyn Store) -> Result<Option<Vec<Partition>>> {
+        match self.read(store).await {
+            Ok(partitions) => Ok(Some(partitions)),
+            Err(why @ (ViewError::Corrupt { .. } | ViewError::Store(StoreError::NotFound { .. }))) => {
+                tracing::warn!(%why, "page of the manifest is damaged, counting its period again");
+                Ok(None)
+            }
+            Err(other) => Err(other),
+        }
     }
 }
 

@@ -9,10 +9,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schema::{Month, ServiceName};
-use storage::{Store, StoreError};
+use storage::Store;
 use tokio::runtime::Handle;
 
-use crate::error::{Result, ViewError};
+use crate::error::Result;
 use crate::manifest::{Manifest, Page, Partition};
 use crate::period::Period;
 
@@ -96,17 +96,12 @@ impl<'a> Carried<'a> {
     fn read(&mut self, period: Period) -> Result<Open> {
         let mut open = Open::new();
         for page in self.pages.remove(&period).unwrap_or_default() {
-            match self.handle.block_on(page.read(self.store)) {
-                Ok(partitions) => {
-                    for partition in partitions {
-                        open.entry(partition.service.clone()).or_default().push(partition);
-                    }
-                }
-                Err(why @ (ViewError::Corrupt { .. } | ViewError::Store(StoreError::NotFound { .. }))) => {
-                    tracing::warn!(%why, "page of the manifest is damaged");
-                    self.damaged.insert(period);
-                }
-                Err(other) => return Err(other),
+            let Some(partitions) = self.handle.block_on(page.read_intact(self.store))? else {
+                self.damaged.insert(period);
+                continue;
+            };
+            for partition in partitions {
+                open.entry(partition.service.clone()).or_default().push(partition);
             }
         }
         Ok(open)

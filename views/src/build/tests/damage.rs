@@ -2,12 +2,18 @@
 
 use super::*;
 
+/// A world with one cut, built.
+async fn built() -> World {
+    let mut world = World::simulated();
+    world.cut("east", &a_few(0)).await;
+    world.rebuild(false).await.unwrap();
+    world
+}
+
 #[test]
 fn a_damaged_view_is_counted_again_when_it_would_be_folded_forward() {
     block_on(async {
-        let mut world = World::simulated();
-        world.cut("east", &a_few(0)).await;
-        world.rebuild(false).await.unwrap();
+        let mut world = built().await;
         let partitions = world.partitions().await;
         for partition in &partitions {
             world.damage(&partition.key()).await;
@@ -23,9 +29,7 @@ fn a_damaged_view_is_counted_again_when_it_would_be_folded_forward() {
 #[test]
 fn a_sound_view_in_the_place_of_another_is_not_folded_on() {
     block_on(async {
-        let mut world = World::simulated();
-        world.cut("east", &a_few(0)).await;
-        world.rebuild(false).await.unwrap();
+        let mut world = built().await;
         let partitions = world.partitions().await;
         let [one, other] = [&partitions[0], &partitions[1]].map(Partition::key);
         let bytes = world.store.read(&other).await.unwrap();
@@ -39,9 +43,7 @@ fn a_sound_view_in_the_place_of_another_is_not_folded_on() {
 #[test]
 fn a_damaged_manifest_is_named_and_a_rebuild_replaces_it() {
     block_on(async {
-        let mut world = World::simulated();
-        world.cut("east", &a_few(0)).await;
-        world.rebuild(false).await.unwrap();
+        let world = built().await;
         let key = storage::layout::manifest(1);
         world.damage(&key).await;
         let refused = Manifest::newest(&*world.store).await;
@@ -54,9 +56,7 @@ fn a_damaged_manifest_is_named_and_a_rebuild_replaces_it() {
 #[test]
 fn a_damaged_dated_file_is_refused_by_name_and_the_manifest_stands() {
     block_on(async {
-        let mut world = World::simulated();
-        world.cut("east", &a_few(0)).await;
-        world.rebuild(false).await.unwrap();
+        let mut world = built().await;
         let before = world.model();
         world.cut("west", &a_few(1)).await;
         let files = world.store.list(&storage::layout::master()).await.unwrap();
@@ -134,9 +134,7 @@ fn a_view_that_is_gone_is_not_carried_over_for_ever() {
 #[test]
 fn a_lost_or_damaged_page_has_its_period_counted_again() {
     block_on(async {
-        let mut world = World::simulated();
-        world.cut("east", &a_few(0)).await;
-        world.rebuild(false).await.unwrap();
+        let mut world = built().await;
         let content = world.newest().await.content.clone();
         for (damaged, news) in [(true, true), (true, false), (false, true), (false, false)] {
             for page in &world.newest().await.pages {
