@@ -109,6 +109,21 @@ fn cat_and_verify_show_the_range_they_take_and_services_that_never_sent() {
 }
 
 #[test]
+fn a_deep_verification_needs_a_monitors_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, _) = built(folder.path());
+    let ended = run(&data, "verify --data DATA --deep");
+    assert_eq!(ended.code, Some(2));
+    assert!(
+        ended.stderr.contains("no monitor's data folder") && ended.stderr.contains("--data DIR"),
+        "{}",
+        ended.stderr
+    );
+    drop(Hourglass::start(&data, "up --data DATA"));
+    run(&data, "verify --data DATA --deep").fine();
+}
+
+#[test]
 fn the_quarantine_is_asked_by_whole_minutes_too() {
     let folder = tempfile::tempdir().unwrap();
     let (data, _) = built(folder.path());

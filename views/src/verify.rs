@@ -16,6 +16,7 @@
 
 mod answers;
 mod compare;
+mod copies;
 mod files;
 mod pass;
 
@@ -41,13 +42,15 @@ pub struct Verify {
     pub query: Query,
     /// How many rows one pass may hold; of an answer five times as many.
     pub rows: usize,
+    /// Whether what this machine still has is also compared with the store's copy of it, byte by byte.
+    pub deep: bool,
 }
 
 impl Verify {
     /// Verifies the range and services of `query`.
     #[must_use]
     pub fn of(query: Query) -> Self {
-        Verify { query, rows: ROWS }
+        Verify { query, rows: ROWS, deep: false }
     }
 }
 
@@ -73,6 +76,8 @@ pub struct Verdict {
     pub rows: u64,
     /// View files whose Doubles were checked.
     pub files: u64,
+    /// Bytes of this machine that were compared with the store's copy of them.
+    pub compared: u64,
     /// The first thousand differences.
     pub differences: Vec<Difference>,
     /// How many there are in all.

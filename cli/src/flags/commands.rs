@@ -230,6 +230,9 @@ pub(crate) struct VerifyArgs {
     /// What is asked for.
     #[command(flatten)]
     pub(crate) range: RangeArgs,
+    /// Also compare, byte by byte, what this monitor's data folder still has with the store's copy of it.
+    #[arg(long)]
+    pub(crate) deep: bool,
 }
 
 #[derive(Debug, Args)]

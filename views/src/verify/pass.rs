@@ -42,6 +42,7 @@ impl<'a> Pass<'a> {
             bytes: 0,
             rows: 0,
             files: 0,
+            compared: 0,
             differences: Vec::new(),
             found: 0,
         };
@@ -52,6 +53,9 @@ impl<'a> Pass<'a> {
         let batch = extents::of(self.reader, &self.plan.coverage(View::Batch)).await?;
         let realtime = extents::of(self.reader, &self.plan.coverage(View::Realtime)).await?;
         self.check_files().await?;
+        if self.verify.deep {
+            self.compare_copies().await?;
+        }
         let answers = self.take_answers(self.verify.rows as u64 * ANSWER).await?;
 
         let mut total_bytes: u64 = batch.iter().chain(&realtime).map(Extent::bytes).sum();

@@ -318,3 +318,59 @@ fn a_damaged_cut_of_a_withdrawn_import() {
         assert_eq!(verified(&town).await.found, 0);
     });
 }
+
+/// What a deep verification finds on the machine of the first monitor, and how many bytes it compared.
+async fn deeply(town: &Town) -> (Verdict, u64) {
+    let asked = Verify { deep: true, ..Verify::of(Query::everything()) };
+    let verdict = verify(&town.reader(Some(0)), &asked, &mut |_| ()).await.unwrap();
+    let compared = verdict.compared;
+    (verdict, compared)
+}
+
+/// A busy town of which everything is in the store too, the open generation's log and its view.
+async fn uploaded() -> Town {
+    let mut town = busy(300).await;
+    town.upload(0, u64::MAX).await;
+    town.publish_views(0).await;
+    town
+}
+
+#[test]
+fn nothing_where_every_copy_is_what_is_here_and_may_lag_behind() {
+    runtime().block_on(async {
+        let mut town = uploaded().await;
+        let (verdict, compared) = deeply(&town).await;
+        assert_eq!(verdict.differences, []);
+        town.commit(0, &[sent("basket", 4, 600)], true);
+        let (verdict, lagging) = deeply(&town).await;
+        assert_eq!((verdict.differences.as_slice(), lagging), (&[][..], compared));
+        let log: u64 = town.snapshot(0).generations.iter().flat_map(|of| &of.pieces).map(|piece| piece.bytes.end).sum();
+        assert!(compared >= log - 200 && compared > 0, "{compared} of {log}");
+    });
+}
+
+#[test]
+fn a_copy_in_the_store_that_is_not_what_is_here_when_it_looks_deeply() {
+    runtime().block_on(async {
+        for folder in [layout::master(), layout::realtime_of_monitor(&Town::new().await.monitors[0].id)] {
+            let town = uploaded().await;
+            // The newest file of each is what no cut names yet.
+            let copy = town.store.list(&folder).await.unwrap().pop().unwrap().key;
+            town.damage(&Path::new("/store").join(copy.as_str()), 20);
+            assert_eq!(verified(&town).await.differences, [], "only a deep look sees it");
+            let (verdict, _) = deeply(&town).await;
+            assert!(file_differs(&verdict, copy.name()) && verdict.found == 1, "{:?}", verdict.differences);
+        }
+    });
+}
+
+#[test]
+fn a_copy_that_is_longer_than_what_was_committed_when_it_looks_deeply() {
+    runtime().block_on(async {
+        let town = uploaded().await;
+        let copy = town.store.list(&layout::master()).await.unwrap().pop().unwrap();
+        town.store.append(&copy.key, copy.len, "more\n".into()).await.unwrap();
+        let (verdict, _) = deeply(&town).await;
+        assert!(file_differs(&verdict, copy.key.name()) && verdict.found == 1, "{:?}", verdict.differences);
+    });
+}

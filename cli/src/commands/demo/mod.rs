@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, ensure};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use views::{Every, Query, View};
+use views::{Every, Query, Verify, View};
 
 use super::verify;
 use crate::answer;
@@ -128,7 +128,7 @@ async fn answer_and_verify(place: &Place, seconds: u64) -> Result<Outcome> {
     out.finish()?;
     let machine = answered.rows.iter().any(|row| row.service.as_str() == MACHINE);
     ensure!(machine, "this machine's samples are not in the answer");
-    let verdict = verify::verify(place, Query::everything()).await?;
+    let verdict = verify::verify(place, Verify::of(Query::everything())).await?;
     verify::report(&verdict)
 }
 
