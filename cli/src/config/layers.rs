@@ -113,6 +113,7 @@ fn as_text(value: &toml::Value) -> Option<String> {
     match value {
         toml::Value::String(text) => Some(text.clone()),
         toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Boolean(truth) => Some(truth.to_string()),
         toml::Value::Array(items) => {
             let items = items.iter().map(|item| item.as_str());
             items.collect::<Option<Vec<_>>>().map(|all| all.join(","))
@@ -243,14 +244,15 @@ mod tests {
     }
 
     #[test]
-    fn a_file_may_nest_or_dot_its_keys_and_write_numbers_and_lists() {
+    fn a_file_may_nest_or_dot_its_keys_and_write_numbers_truths_and_lists() {
         let file = file(
-            "metrics = [\"cpu\", \"ram=used\"]\nbuffer.messages = 7\n[listen]\nbytes = \"64MiB\"\nconnections = 9",
+            "metrics = [\"cpu\", \"ram=used\"]\ns3.path_style = false\nbuffer.messages = 7\n[listen]\nbytes = \"64MiB\"\nconnections = 9",
         )
         .unwrap();
         let settings = Config::layer(&[], |_| None, Some(&file)).unwrap().settings().unwrap();
         assert_eq!(settings.buffer_messages.0, 7);
         assert_eq!(settings.listen_connections.0, 9);
+        assert!(!settings.s3_path_style.0);
         assert_eq!(settings.listen_bytes.0, 64 << 20);
         assert_eq!(settings.metrics.to_string(), "cpu,ram=used");
     }
@@ -267,7 +269,8 @@ mod tests {
         let wrong = said("buffer.linger = \"20\"");
         assert!(wrong.contains("buffer.linger = \"20\""), "{wrong}");
         assert!(wrong.contains("allowed: a time from 0s to 10s"), "{wrong}");
-        assert!(said("buffer.messages = true").contains("wrong type"));
+        assert!(said("buffer.messages = true").contains("buffer.messages = \"true\""));
+        assert!(said("buffer.messages = 1.5").contains("wrong type"));
         assert!(said("listen = 7070").contains("there is no such key"));
         assert!(said("[lisen]").contains("lisen = {"), "an empty table is a key, too");
         assert_eq!(file("[listen]").unwrap().len(), 0);
