@@ -1,6 +1,6 @@
 //! Promise: HDFS is a store like any other. The one conformance suite, on a real cluster, and what only HDFS does:
 //! leases that a crash leaves, readers beside an open append, answers that are lost, a name node that goes away, a
-//! quota, and folders without sync.
+//! quota, folders without sync, owners and modes, and views of several folders.
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
@@ -41,6 +41,9 @@ async fn hdfs_keeps_what_a_store_promises() {
     a_lost_answer_is_settled_by_what_is_there(&cluster).await;
     a_quota_is_a_store_that_is_full_and_passes(&mut cluster).await;
     without_sync_files_are_durable_when_closed(&mut cluster).await;
+    files_have_the_owner_the_group_and_the_mode_asked_for(&cluster).await;
+    who_may_only_read_reads_and_leaves_nothing(&cluster).await;
+    mounts_that_a_view_puts_together_are_a_store(&cluster).await;
     a_name_node_that_was_away_is_used_again(&mut cluster).await;
 }
 
@@ -148,12 +151,90 @@ async fn a_quota_is_a_store_that_is_full_and_passes(cluster: &mut MiniCluster) {
 async fn without_sync_files_are_durable_when_closed(cluster: &mut MiniCluster) {
     cluster.erasure_code("coded", "XOR-2-1-1024k");
     let store = open(&cluster.url("coded")).await;
-    assert_eq!(store.durability(), Durability::Closed);
     assert_eq!(store.create(&key("made"), Bytes::from_static(b"first")).await.unwrap(), Created::Created);
     store.append(&key("grown"), 0, Bytes::from_static(b"one\n")).await.unwrap();
     store.append(&key("grown"), 4, Bytes::from_static(b"two\n")).await.unwrap();
     assert_eq!(store.read(&key("grown")).await.unwrap(), "one\ntwo\n");
-    assert_eq!(open(&cluster.url("suite")).await.durability(), Durability::Synced);
+    assert_eq!(store.create(&key("empty"), Bytes::new()).await.unwrap(), Created::Created);
+    assert_eq!(store.kept(&key("made")).await.unwrap().durability, Durability::Closed);
+    assert_eq!(store.kept(&key("grown")).await.unwrap().durability, Durability::Closed);
+
+    let copied = open(&cluster.url("copied")).await;
+    copied.append(&key("grown"), 0, Bytes::from_static(b"one\n")).await.unwrap();
+    let kept = copied.kept(&key("grown")).await.unwrap();
+    assert_eq!((kept.durability, kept.replication), (Durability::Synced, 3));
+    let options = HdfsOptions { replication: Some(2), ..HdfsOptions::default() };
+    let two = HdfsStore::open(&cluster.url("copied"), &options).await.unwrap();
+    two.create(&key("made"), Bytes::from_static(b"first")).await.unwrap();
+    let kept = two.kept(&key("made")).await.unwrap();
+    assert_eq!((kept.durability, kept.replication), (Durability::Synced, 2));
+}
+
+fn of_alice() -> HdfsOptions {
+    let (mode, group) = (Some(0o640), Some("analysts".to_owned()));
+    HdfsOptions { user: Some("alice".to_owned()), mode, group, ..HdfsOptions::default() }
+}
+
+async fn files_have_the_owner_the_group_and_the_mode_asked_for(cluster: &MiniCluster) {
+    let store = HdfsStore::open(&cluster.url("of/alice"), &of_alice()).await.unwrap();
+    store.create(&key("deep/down/made"), Bytes::from_static(b"first")).await.unwrap();
+    store.append(&key("grown"), 0, Bytes::from_static(b"one\n")).await.unwrap();
+    store.replace(&key("made"), Bytes::from_static(b"new")).await.unwrap();
+    let seen = stranger(cluster);
+    for (path, mode) in [
+        ("/of/alice", 0o750),
+        ("/of/alice/deep", 0o750),
+        ("/of/alice/deep/down", 0o750),
+        ("/of/alice/deep/down/made", 0o640),
+        ("/of/alice/grown", 0o640),
+        ("/of/alice/made", 0o640),
+    ] {
+        let status = seen.get_file_info(path).await.unwrap();
+        let found = (status.owner.as_str(), status.group.as_str(), status.permission);
+        assert_eq!(found, ("alice", "analysts", mode), "{path}");
+    }
+    let kept = store.kept(&key("made")).await.unwrap();
+    assert_eq!((kept.owner.as_str(), kept.group.as_str(), kept.mode), ("alice", "analysts", 0o640));
+
+    // A group that one is not in is refused, by name, and a folder that is there stays as whoever made it wants it.
+    let options = HdfsOptions { user: Some("bob".to_owned()), ..of_alice() };
+    let refused =
+        HdfsStore::open(&cluster.url("of/bob"), &options).await.unwrap().create(&key("x"), Bytes::new()).await;
+    assert!(refused.unwrap_err().to_string().contains("create x"));
+    seen.mkdirs("/prepared", 0o770, true).await.unwrap();
+    seen.set_owner("/prepared", Some("alice"), Some("people")).await.unwrap();
+    let store = HdfsStore::open(&cluster.url("prepared"), &of_alice()).await.unwrap();
+    store.create(&key("made"), Bytes::from_static(b"first")).await.unwrap();
+    assert_eq!(seen.get_file_info("/prepared/made").await.unwrap().group, "people");
+}
+
+async fn who_may_only_read_reads_and_leaves_nothing(cluster: &MiniCluster) {
+    let alice = HdfsOptions { mode: Some(0o644), ..of_alice() };
+    let store = HdfsStore::open(&cluster.url("read"), &alice).await.unwrap();
+    store.create(&key("made"), Bytes::from_static(b"first")).await.unwrap();
+    let bob = HdfsOptions { user: Some("bob".to_owned()), ..HdfsOptions::default() };
+    let reader = HdfsStore::open(&cluster.url("read"), &bob).await.unwrap();
+    assert_eq!(reader.read(&key("made")).await.unwrap(), "first");
+    assert_eq!(reader.kept(&key("made")).await.unwrap().durability, Durability::Synced);
+    assert!(reader.create(&key("other"), Bytes::new()).await.unwrap_err().to_string().contains("create other"));
+    assert_eq!(stranger(cluster).list_status("/read", true).await.unwrap().len(), 1);
+    // A name that is mistyped makes no folder.
+    HdfsStore::open(&cluster.url("reed"), &alice).await.unwrap();
+    assert!(stranger(cluster).get_file_info("/reed").await.is_err());
+}
+
+/// Where the store is one mount, and where it has another one inside.
+async fn mounts_that_a_view_puts_together_are_a_store(cluster: &MiniCluster) {
+    let mount = |at: &str, folder: &str| (format!("fs.viewfs.mounttable.view.{at}"), cluster.url(folder));
+    let settings = vec![mount("link./metrics", "viewed"), mount("linkFallback", "rest")];
+    let options = HdfsOptions { settings, ..HdfsOptions::default() };
+    let store = HdfsStore::open("viewfs://view/metrics/store", &options).await.unwrap();
+    hourglass_storage::conformance::suite(&store).await;
+    store.create(&key("made"), Bytes::from_static(b"first")).await.unwrap();
+    assert_eq!(open(&cluster.url("viewed/store")).await.read(&key("made")).await.unwrap(), "first");
+    let rest = HdfsStore::open("viewfs://view/store", &options).await.unwrap();
+    rest.create(&key("made"), Bytes::from_static(b"other")).await.unwrap();
+    assert_eq!(open(&cluster.url("rest/store")).await.read(&key("made")).await.unwrap(), "other");
 }
 
 async fn a_name_node_that_was_away_is_used_again(cluster: &mut MiniCluster) {

@@ -11,6 +11,7 @@ mod commands;
 mod config;
 mod flags;
 mod folder;
+mod kept;
 mod logging;
 mod open;
 mod outcome;

@@ -9,14 +9,15 @@ use schema::Metrics;
 use serde::{Deserialize, Serialize};
 use storage::layout::{self, DataFolder};
 use storage::{
-    BucketOptions, BucketStore, Clock, Created, Disk, FileStore, HdfsOptions, HdfsStore, LocalDisk, Store, StoreError,
-    WallClock, sealed,
+    BucketOptions, BucketStore, Clock, Created, Disk, FileStore, HdfsFailure, HdfsOptions, HdfsStore, LocalDisk, Store,
+    StoreError, WallClock, sealed,
 };
 use tempfile::TempDir;
 use views::{BuildOptions, Reader};
 
 use crate::advice::Advice;
-use crate::config::{Settings, StoreUrl};
+use crate::config::{Name, Settings, StoreUrl};
+use crate::kept::Kept;
 
 /// Where a command works. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub(crate) struct Place {
     pub(crate) disk: Arc<dyn Disk>,
     /// The shared store.
     pub(crate) store: Arc<dyn Store>,
+    /// The same, where it is in HDFS.
+    hdfs: Option<Arc<HdfsStore>>,
     /// Where that is.
     pub(crate) url: StoreUrl,
     /// The clock.
@@ -94,6 +97,18 @@ impl Place {
         reader.with_folder(Arc::clone(&self.disk), self.folder.clone())
     }
 
+    /// How the store keeps its files: what survives which failure.
+    ///
+    /// # Errors
+    /// What HDFS, which has to be asked, says.
+    pub(crate) async fn kept(&self) -> Result<Kept> {
+        match (&self.hdfs, &self.url) {
+            (Some(hdfs), _) => Ok(Kept::Hdfs(hdfs.kept(&layout::store()).await?)),
+            (None, StoreUrl::Bucket(_)) => Ok(Kept::Bucket),
+            (None, _) => Ok(Kept::Folder),
+        }
+    }
+
     /// How batch views are built here.
     pub(crate) fn build_options(&self, settings: &Settings, full: bool) -> BuildOptions {
         BuildOptions {
@@ -126,13 +141,14 @@ impl Place {
         let disk: Arc<dyn Disk> = Arc::new(LocalDisk::new());
         let folder = DataFolder::new(data.clone());
         let url = settings.store.0.clone().unwrap_or_else(|| StoreUrl::Folder(folder.store()));
+        let mut hdfs = None;
         let store: Arc<dyn Store> = match &url {
             StoreUrl::Folder(root) => Arc::new(FileStore::new(Arc::clone(&disk), root.clone())),
-            StoreUrl::Hdfs(url) => Arc::new(hdfs(url, settings).await?),
+            StoreUrl::Hdfs(url) => Arc::clone(hdfs.insert(Arc::new(in_hdfs(url, settings).await?))) as Arc<dyn Store>,
             StoreUrl::Bucket(url) => Arc::new(bucket(url, settings).await?),
         };
         let clock: Arc<dyn Clock> = Arc::new(WallClock::new());
-        Ok(Self { data, borrowed: None, folder, disk, store, url, clock, metrics: Metrics::default() })
+        Ok(Self { data, borrowed: None, folder, disk, store, hdfs, url, clock, metrics: Metrics::default() })
     }
 
     /// The metrics in the store's description; `None` without one.
@@ -177,17 +193,40 @@ impl Place {
     }
 }
 
-async fn hdfs(url: &str, settings: &Settings) -> Result<HdfsStore> {
+async fn in_hdfs(url: &str, settings: &Settings) -> Result<HdfsStore> {
+    let text = |name: &Option<Name>| name.as_ref().map(|name| name.0.clone());
     let options = HdfsOptions {
         replication: settings.hdfs_replication.0.map(|copies| copies.0 as u32),
         block_size: settings.hdfs_block_size.0.map(|size| size.0),
+        mode: settings.hdfs_mode.0.map(|mode| mode.0),
+        group: text(&settings.hdfs_group.0),
+        user: text(&settings.hdfs_user.0),
+        principal: text(&settings.hdfs_principal.0),
+        keytab: settings.hdfs_keytab.0.as_ref().map(|keytab| keytab.0.clone()),
         ..HdfsOptions::default()
     };
-    HdfsStore::open(url, &options).await.with_context(|| format!("cannot open the store {url}")).advise(
-        "see that its name node is up, that HADOOP_CONF_DIR holds the cluster's core-site.xml and hdfs-site.xml where it \
-         needs more than host and port, and that HADOOP_USER_NAME may write there",
-    )
+    if let (Some(keytab), None) = (&options.keytab, &options.principal) {
+        return Err(anyhow!("hdfs.keytab = {keytab:?}, but no hdfs.principal says whose keys of it to use")
+            .advise(format!("set hdfs.principal to one that `klist -kt {keytab}` lists")));
+    }
+    let opened = HdfsStore::open(url, &options).await;
+    let next = match &opened {
+        Err(HdfsFailure::Refused(_)) => WHO_WE_ARE,
+        _ => WHERE_IT_IS,
+    };
+    opened.with_context(|| format!("cannot open the store {url}")).advise(next)
 }
+
+/// What to do when HDFS does not know us.
+const WHO_WE_ARE: &str = "in a cluster with Kerberos get a ticket with `kinit`, or set hdfs.principal and hdfs.keytab \
+     (or KRB5_CLIENT_KTNAME) so that tickets are taken and renewed; HADOOP_CONF_DIR must hold the core-site.xml and \
+     hdfs-site.xml that say hadoop.security.authentication and dfs.data.transfer.protection, krb5.conf (KRB5_CONFIG) \
+     must name the realm's server, and libgssapi-krb5-2 (Debian) or krb5-libs (Red Hat) be installed";
+
+/// What to do when HDFS is not to be had.
+const WHERE_IT_IS: &str = "see that its name node is up, that HADOOP_CONF_DIR holds the cluster's core-site.xml and \
+     hdfs-site.xml where it needs more than host and port, and that HADOOP_USER_NAME may write there; a name node that \
+     hangs up wants Kerberos, of which those files must say so (hadoop.security.authentication)";
 
 async fn bucket(url: &str, settings: &Settings) -> Result<BucketStore> {
     let endpoint = if url.starts_with("s3:") { &settings.s3_endpoint } else { &settings.gcs_endpoint };

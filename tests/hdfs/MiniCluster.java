@@ -2,6 +2,7 @@ import java.io.BufferedReader;
 import java.io.File;
 import java.io.FileOutputStream;
 import java.io.InputStreamReader;
+import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.hadoop.conf.Configuration;
@@ -12,12 +13,16 @@ import org.apache.hadoop.hdfs.DistributedFileSystem;
 import org.apache.hadoop.hdfs.MiniDFSCluster;
 import org.apache.hadoop.hdfs.MiniDFSNNTopology;
 import org.apache.hadoop.hdfs.protocol.HdfsConstants;
+import org.apache.hadoop.minikdc.MiniKdc;
+import org.apache.hadoop.security.UserGroupInformation;
 
 /**
- * A real HDFS in this process, for the tests: {@code MiniCluster FOLDER DATA_NODES SOFT_LIMIT_MS [ha]}.
+ * A real HDFS in this process, for the tests: {@code MiniCluster FOLDER DATA_NODES SOFT_LIMIT_MS [ha | kerberos]}.
  *
- * <p>With {@code ha} there are two name nodes behind the name service {@code hourglass}, the first one active. What a
- * client needs to know is in {@code FOLDER/conf}, as HADOOP_CONF_DIR wants it.
+ * <p>With {@code ha} there are two name nodes behind the name service {@code hourglass}, the first one active. With
+ * {@code kerberos} there is a KDC, every connection is authenticated and encrypted, and {@code FOLDER/conf} also holds
+ * krb5.conf and the keytab of {@code hourglass@EXAMPLE.COM}. What a client needs to know is in {@code FOLDER/conf}, as
+ * HADOOP_CONF_DIR wants it.
  *
  * <p>Prints {@code ready PORT}, the (first) name node's; then each line on standard input is a fault, answered by {@code done} or by
  * {@code failed WHY}. At the end of the input it all goes down. See tests/support/hdfs.rs, its other half.
@@ -29,13 +34,19 @@ public final class MiniCluster {
   private final MiniDFSCluster cluster;
   private final List<MiniDFSCluster.DataNodeProperties> stopped = new ArrayList<>();
 
-  private MiniCluster(File folder, int dataNodes, long softLimit, boolean ha) throws Exception {
+  private MiniCluster(File folder, int dataNodes, long softLimit, String mode) throws Exception {
+    boolean ha = mode.equals("ha");
     Configuration conf = new Configuration();
     conf.set(MiniDFSCluster.HDFS_MINIDFS_BASEDIR, folder.getAbsolutePath());
     conf.setInt(DFSConfigKeys.DFS_REPLICATION_KEY, dataNodes);
     conf.setLong(DFSConfigKeys.DFS_NAMENODE_MIN_BLOCK_SIZE_KEY, 1024);
     conf.setInt(DFSConfigKeys.DFS_HEARTBEAT_INTERVAL_KEY, 1);
     conf.setInt(DFSConfigKeys.DFS_NAMENODE_HEARTBEAT_RECHECK_INTERVAL_KEY, 1000);
+    conf.set("hadoop.user.group.static.mapping.overrides", "alice=people,analysts;bob=people");
+    if (mode.equals("kerberos")) {
+      secure(conf, folder);
+    }
+    UserGroupInformation.setConfiguration(conf);
     MiniDFSCluster.Builder builder = new MiniDFSCluster.Builder(conf).numDataNodes(dataNodes).format(true);
     if (ha) {
       builder.nnTopology(MiniDFSNNTopology.simpleHATopology());
@@ -45,15 +56,48 @@ public final class MiniCluster {
       cluster.transitionToActive(0);
     }
     cluster.waitActive();
-    tellClients(new File(folder, "conf"), ha);
+    tellClients(new File(folder, "conf"), ha, conf);
     setLeaseLimit(softLimit);
     fileSystem().setPermission(new Path("/"), new FsPermission((short) 0777));
   }
 
+  /** What both sides of a secured connection must say. */
+  private static final String[] BOTH_SIDES = {
+    "hadoop.security.authentication", "hadoop.rpc.protection", "dfs.data.transfer.protection",
+  };
+
+  /** Who may use the cluster is who its KDC knows; nothing goes over the wire in plain text. */
+  private static void secure(Configuration conf, File folder) throws Exception {
+    MiniKdc kdc = new MiniKdc(MiniKdc.createConf(), new File(folder, "kdc"));
+    kdc.start();
+    String servers = new File(folder, "servers.keytab").getAbsolutePath();
+    kdc.createPrincipal(new File(servers), "hdfs/localhost", "HTTP/localhost");
+    File clients = new File(folder, "conf");
+    clients.mkdirs();
+    kdc.createPrincipal(new File(clients, "hourglass.keytab"), "hourglass");
+    Files.copy(kdc.getKrb5conf().toPath(), new File(clients, "krb5.conf").toPath());
+    for (String server : new String[] {"namenode", "datanode"}) {
+      conf.set("dfs." + server + ".kerberos.principal", "hdfs/localhost@" + kdc.getRealm());
+      conf.set("dfs." + server + ".keytab.file", servers);
+    }
+    conf.set(DFSConfigKeys.DFS_WEB_AUTHENTICATION_KERBEROS_PRINCIPAL_KEY, "HTTP/localhost@" + kdc.getRealm());
+    conf.set("hadoop.security.authentication", "kerberos");
+    conf.set("hadoop.rpc.protection", "privacy");
+    conf.set("dfs.data.transfer.protection", "privacy");
+    conf.set("dfs.encrypt.data.transfer.cipher.suites", "AES/CTR/NoPadding");
+    conf.setBoolean(DFSConfigKeys.DFS_BLOCK_ACCESS_TOKEN_ENABLE_KEY, true);
+    conf.setBoolean(DFSConfigKeys.IGNORE_SECURE_PORTS_FOR_TESTING_KEY, true); // else only with HTTPS everywhere
+  }
+
   /** Writes the configuration of a client. */
-  private void tellClients(File folder, boolean ha) throws Exception {
+  private void tellClients(File folder, boolean ha, Configuration servers) throws Exception {
     folder.mkdirs();
     Configuration conf = new Configuration(false);
+    for (String name : BOTH_SIDES) {
+      if (servers.get(name) != null) {
+        conf.set(name, servers.get(name));
+      }
+    }
     if (ha) {
       conf.set("fs.defaultFS", "hdfs://hourglass");
       conf.set("dfs.nameservices", "hourglass");
@@ -91,7 +135,10 @@ public final class MiniCluster {
         stopped.clear();
         cluster.waitActive();
       }
-      case "space-quota" -> fileSystem().setQuota(new Path(command[1]), HdfsConstants.QUOTA_DONT_SET, quota(command[2]));
+      case "space-quota" -> {
+        fileSystem().mkdirs(new Path(command[1]));
+        fileSystem().setQuota(new Path(command[1]), HdfsConstants.QUOTA_DONT_SET, quota(command[2]));
+      }
       case "erasure-code" -> {
         fileSystem().mkdirs(new Path(command[1]));
         fileSystem().enableErasureCodingPolicy(command[2]);
@@ -125,9 +172,9 @@ public final class MiniCluster {
   }
 
   private static void serve(String[] arguments) throws Exception {
-    boolean ha = arguments.length > 3 && arguments[3].equals("ha");
+    String mode = arguments.length > 3 ? arguments[3] : "";
     MiniCluster mini =
-        new MiniCluster(new File(arguments[0]), Integer.parseInt(arguments[1]), Long.parseLong(arguments[2]), ha);
+        new MiniCluster(new File(arguments[0]), Integer.parseInt(arguments[1]), Long.parseLong(arguments[2]), mode);
     System.out.println("ready " + mini.cluster.getNameNodePort(0));
     BufferedReader commands = new BufferedReader(new InputStreamReader(System.in));
     for (String line = commands.readLine(); line != null; line = commands.readLine()) {

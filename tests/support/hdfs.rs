@@ -32,6 +32,16 @@ impl MiniCluster {
         Self::start_with(&["ha"])
     }
 
+    /// Starts one that lets nobody in without Kerberos, and where nothing goes over the wire in plain text; `None`, said
+    /// visibly, also where Kerberos' own tools are missing.
+    pub fn start_with_kerberos() -> Option<Self> {
+        if Command::new("kinit").arg("-V").stdin(Stdio::null()).output().is_err() {
+            super::skip("kinit and libgssapi_krb5 (Debian: krb5-user) are needed for Kerberos");
+            return None;
+        }
+        Self::start_with(&["kerberos"])
+    }
+
     fn start_with(mode: &[&str]) -> Option<Self> {
         let class_path = class_path()?;
         let folder = tempfile::tempdir().unwrap();
@@ -67,6 +77,32 @@ impl MiniCluster {
     /// What a client is configured with: HADOOP_CONF_DIR.
     pub fn client_configuration(&self) -> PathBuf {
         self.folder.path().join("conf")
+    }
+
+    /// The keytab of `hourglass@EXAMPLE.COM`.
+    pub fn keytab(&self) -> PathBuf {
+        self.client_configuration().join("hourglass.keytab")
+    }
+
+    /// What the environment says to a process that is to use it with Kerberos: who has no ticket yet. Tickets that the
+    /// process takes from a keytab are kept for the next one with the same name.
+    pub fn environment(&self, name: &str) -> Vec<(&'static str, String)> {
+        let configuration = self.client_configuration();
+        let tickets = self.folder.path().join(format!("tickets-{name}"));
+        vec![
+            ("KRB5_CONFIG", configuration.join("krb5.conf").display().to_string()),
+            ("KRB5CCNAME", format!("FILE:{}", tickets.display())),
+            ("HADOOP_CONF_DIR", configuration.display().to_string()),
+        ]
+    }
+
+    /// The same with a ticket, got as people get one.
+    pub fn environment_after_kinit(&self, name: &str) -> Vec<(&'static str, String)> {
+        let environment = self.environment(name);
+        let mut kinit = Command::new("kinit");
+        kinit.envs(environment.iter().cloned()).args(["-k", "-t"]).arg(self.keytab()).arg("hourglass@EXAMPLE.COM");
+        assert!(kinit.status().unwrap().success());
+        environment
     }
 
     /// The active name node steps back, the other takes over.

@@ -17,7 +17,10 @@ const CREDENTIALS: [(&str, &str); 3] =
 pub fn hourglass<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hourglass"));
     for (name, _) in std::env::vars_os() {
-        if ["HOURGLASS_", "AWS_", "GOOGLE_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+        if ["HOURGLASS_", "AWS_", "GOOGLE_", "HADOOP_", "KRB5"]
+            .iter()
+            .any(|prefix| name.to_string_lossy().starts_with(prefix))
+        {
             command.env_remove(name);
         }
     }

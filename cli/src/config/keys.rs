@@ -2,6 +2,7 @@
 //! hold, `config show`, the help and the reference. A key is added here and nowhere else.
 
 use super::setting::{Address, Endpoint, Folder, Maybe, Setting, Size, Span, Switch, Whole, Word};
+use super::setting_hdfs::{FilePath, Mode, Name};
 use super::setting_nouns::Cron;
 use super::store_url::StoreUrl;
 use chrono_tz::Tz;
@@ -109,6 +110,16 @@ keys! {
     hdfs_replication: Maybe<Whole<1, 512>> = "hdfs.replication", "", ANY;
     /// Bytes in a block of a store in HDFS. Unset: the cluster's own.
     hdfs_block_size: Maybe<Size<MIB, TIB>> = "hdfs.block_size", "", ANY;
+    /// The mode of files of a store in HDFS. The store's folder, if it is not there, is made with the same and `x` wherever that has `r`; folders below have the mode of the one they are in. Unset: 644, and the store's folder has the mode of the one it is in. The cluster's umask is not read.
+    hdfs_mode: Maybe<Mode> = "hdfs.mode", "", ANY;
+    /// The group of the store's folder in HDFS if it is not there and has to be made; all below has that of the folder it is in. Whoever makes it must be in that group. Unset: that of the folder it is in.
+    hdfs_group: Maybe<Name> = "hdfs.group", "", ANY;
+    /// Who to be in a cluster without Kerberos, and so the owner of what is made there; in one with, on whose behalf the principal acts. Unset: HADOOP_USER_NAME, else the process's user; with Kerberos HADOOP_PROXY_USER, else nobody.
+    hdfs_user: Maybe<Name> = "hdfs.user", "", ANY;
+    /// Who to be in a cluster with Kerberos. Unset: whoever the ticket in KRB5CCNAME, or the keytab in KRB5_CLIENT_KTNAME, belongs to.
+    hdfs_principal: Maybe<Name> = "hdfs.principal", "", ANY;
+    /// The file with that principal's keys, from which tickets are taken and renewed. Unset: the tickets in KRB5CCNAME, or from KRB5_CLIENT_KTNAME.
+    hdfs_keytab: Maybe<FilePath> = "hdfs.keytab", "", ANY;
     /// The server of a store in S3 that is not Amazon's. Plain text is spoken only where it says http. It must honour `If-None-Match: *` on writes. Unset: AWS_ENDPOINT_URL, else Amazon's.
     s3_endpoint: Maybe<Endpoint> = "s3.endpoint", "", ANY;
     /// The region of a store in S3. Unset: AWS_REGION, else us-east-1.

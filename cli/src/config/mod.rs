@@ -6,6 +6,7 @@ mod keys;
 mod layers;
 mod reference;
 mod setting;
+mod setting_hdfs;
 mod setting_nouns;
 mod store_url;
 
@@ -13,4 +14,5 @@ pub(crate) use keys::{KEYS, Key, Settings, key};
 pub(crate) use layers::{Config, FILE_VARIABLE, File, strays};
 pub(crate) use reference::{markdown, show};
 pub(crate) use setting::{Address, Setting, Span};
+pub(crate) use setting_hdfs::Name;
 pub(crate) use store_url::StoreUrl;

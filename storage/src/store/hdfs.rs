@@ -11,8 +11,10 @@
 //!   answer is lost has happened exactly if its temporary, which nobody else
 //!   names, can no longer be deleted: see [`publish`].
 //! - **Durable means `hsync`**: every data node of the pipeline has synced the
-//!   bytes. Erasure-coded folders know no `hsync`; there closing is all there
-//!   is, and [`HdfsStore::durability`] says so.
+//!   bytes. Erasure-coded files know no `hsync`; there closing is all there is,
+//!   and [`HdfsStore::kept`] says so.
+//! - **Who only reads writes nothing**, not even to find something out: it may
+//!   not be allowed to.
 //! - **A lease left by a crash is recovered**, by the next append. Until then
 //!   the length that HDFS reports is one that lease recovery can only confirm
 //!   or raise.
@@ -22,6 +24,8 @@
 
 mod append;
 mod error;
+mod kept;
+mod open;
 mod publish;
 mod read;
 
@@ -32,21 +36,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use hdfs_native::{Client, ClientBuilder, WriteOptions};
+use hdfs_native::{Client, WriteOptions};
 
 use super::{Key, Linked, Listed, Store, StoreError};
 use crate::publish::Created;
 pub use error::HdfsFailure;
+pub use kept::{Durability, Kept};
+use open::NewFolder;
 
 /// How long a call waits for another one's append or a lease's recovery.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Set unless the options say otherwise: a call that no name node answers fails within seconds. Whoever made it knows
-/// better than it does what to do meanwhile; a failover takes a few such calls.
-const SETTINGS: [(&str, &str); 3] = [
-    ("dfs.client.failover.max.attempts", "5"),
-    ("dfs.client.failover.sleep.base.millis", "100"),
-    ("dfs.client.failover.sleep.max.millis", "1000"),
-];
 /// How often it looks meanwhile.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -57,22 +56,23 @@ pub struct HdfsOptions {
     pub replication: Option<u32>,
     /// Bytes in a block.
     pub block_size: Option<u64>,
-    /// Who to be; else `HADOOP_USER_NAME`, else the process's user.
+    /// The mode of files, as in 0o640; else 0o644. If the store's folder is not there it is made by the first file,
+    /// with the same and `x` wherever that has `r`. Folders below have the mode of the one they are made in.
+    pub mode: Option<u32>,
+    /// The group of the store's folder if it is made, and with that of all below it; else that of the folder it is in.
+    pub group: Option<String>,
+    /// Who to be; else `HADOOP_USER_NAME`, else the process's user. With Kerberos: on whose behalf the principal acts,
+    /// else `HADOOP_PROXY_USER`, else nobody's.
     pub user: Option<String>,
+    /// Who to be for Kerberos, which is then what authenticates; else who the ticket in `KRB5CCNAME`, or the keytab in
+    /// `KRB5_CLIENT_KTNAME`, names.
+    pub principal: Option<String>,
+    /// Where that principal's keys are; else its ticket is taken from `KRB5CCNAME`.
+    pub keytab: Option<String>,
     /// Where core-site.xml and hdfs-site.xml are; else `HADOOP_CONF_DIR`, else `HADOOP_HOME/etc/hadoop`.
     pub configuration: Option<String>,
     /// Settings over those in these files.
     pub settings: Vec<(String, String)>,
-}
-
-/// What is done before bytes count as durable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// Every data node that holds them has synced them to its disk.
-    Synced,
-    /// Every data node that holds them has them in memory: the folder is
-    /// erasure-coded, for which HDFS has no sync.
-    Closed,
 }
 
 /// A [`Store`] in a folder of HDFS.
@@ -82,51 +82,10 @@ pub struct HdfsStore {
     root: String,
     url: String,
     create: WriteOptions,
-    durability: Durability,
+    folder: NewFolder,
 }
 
 impl HdfsStore {
-    /// Opens the store in the folder that `url` names: `hdfs://host:port/path`,
-    /// `hdfs://nameservice/path`, `hdfs:///path` (of `fs.defaultFS`), or the
-    /// same with `viewfs`. The folder is made with the first file.
-    ///
-    /// Finds out how durable files can be made in it, by writing one.
-    ///
-    /// # Errors
-    /// What the URL, the Hadoop configuration or the cluster is refused for.
-    pub async fn open(url: &str, options: &HdfsOptions) -> Result<Self, HdfsFailure> {
-        let (cluster, root) = split(url).ok_or_else(|| HdfsFailure::url(url))?;
-        let patience = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let settings = patience.into_iter().chain(options.settings.iter().cloned());
-        let mut builder = ClientBuilder::new().with_config(settings);
-        if let Some(cluster) = cluster {
-            builder = builder.with_url(cluster);
-        }
-        if let Some(folder) = &options.configuration {
-            builder = builder.with_config_dir(folder);
-        }
-        if let Some(user) = &options.user {
-            builder = builder.with_user(user);
-        }
-        let client = builder.build().map_err(HdfsFailure::from)?;
-        let mut create = WriteOptions::default().permission(0o644);
-        if let Some(replication) = options.replication {
-            create = create.replication(replication);
-        }
-        if let Some(block_size) = options.block_size {
-            create = create.block_size(block_size);
-        }
-        let mut store =
-            HdfsStore { client, root: root.to_owned(), url: url.to_owned(), create, durability: Durability::Synced };
-        store.durability = store.probe().await?;
-        Ok(store)
-    }
-
-    /// How durable files are made here.
-    pub fn durability(&self) -> Durability {
-        self.durability
-    }
-
     fn path(&self, key: &Key) -> String {
         if key.as_str().is_empty() && self.root.is_empty() {
             return "/".to_owned();
@@ -135,17 +94,9 @@ impl HdfsStore {
     }
 }
 
-/// The cluster, if one is named, and the path in it without a slash at its end.
-fn split(url: &str) -> Option<(Option<String>, &str)> {
-    let (scheme, rest) = url.split_once("://").filter(|(scheme, _)| matches!(*scheme, "hdfs" | "viewfs"))?;
-    let (cluster, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let cluster = (!cluster.is_empty()).then(|| format!("{scheme}://{cluster}"));
-    Some((cluster, path.trim_end_matches('/')))
-}
-
 impl fmt::Debug for HdfsStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HdfsStore").field("url", &self.url).field("durability", &self.durability).finish()
+        f.debug_struct("HdfsStore").field("url", &self.url).finish()
     }
 }
 
@@ -202,25 +153,5 @@ impl Store for HdfsStore {
 
     fn local_path(&self, _key: &Key) -> Option<PathBuf> {
         None
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_url_is_a_cluster_and_a_path() {
-        let cluster = |text: &str| Some(text.to_owned());
-        for (url, expected) in [
-            ("hdfs://node:9000/a/b/", Some((cluster("hdfs://node:9000"), "/a/b"))),
-            ("hdfs://service", Some((cluster("hdfs://service"), ""))),
-            ("hdfs:///a", Some((None, "/a"))),
-            ("viewfs://mounts/a", Some((cluster("viewfs://mounts"), "/a"))),
-            ("s3://bucket/a", None),
-            ("/a", None),
-        ] {
-            assert_eq!(split(url), expected, "{url}");
-        }
     }
 }

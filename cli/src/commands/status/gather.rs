@@ -13,12 +13,15 @@ use views::{Every, Query, View, query};
 
 use crate::advice::REBUILD;
 use crate::folder::lost_identity;
+use crate::kept::Kept;
 use crate::open::Place;
 use crate::outcome::in_full;
 
 /// Everything `status` knows.
 #[derive(Debug, Default)]
 pub(in crate::commands) struct State {
+    /// How the store keeps its files.
+    pub(super) kept: Option<Kept>,
     /// The monitor of this data folder.
     pub(super) identity: Option<Identity>,
     /// What its journals say.
@@ -41,30 +44,32 @@ impl State {
     /// Reads it all.
     pub(in crate::commands) async fn gather(place: &Place) -> Self {
         let mut state = Self::default();
+        let kept = place.kept().await;
+        state.kept = state.known(kept);
         let identity = Identity::read(&*place.disk, &place.folder);
-        state.identity = state.kept(identity.map_err(Into::into)).flatten();
+        state.identity = state.known(identity.map_err(Into::into)).flatten();
         state.unreadable.extend(lost_identity(&*place.disk, &place.folder));
         if state.identity.is_some() {
             let log = Snapshot::read(&*place.disk, &place.folder, None);
-            state.log = state.kept(log.map_err(Into::into)).flatten();
+            state.log = state.known(log.map_err(Into::into)).flatten();
             // Replaced each second and never synced: one that cannot be read says as much as none.
             let live = std::fs::read(place.folder.status()).ok();
             state.live = live.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         }
         let manifest = Manifest::newest(&*place.store).await;
-        state.manifest = state.kept(manifest.map_err(Into::into)).flatten();
+        state.manifest = state.known(manifest.map_err(Into::into)).flatten();
         if let Some(manifest) = state.manifest.clone() {
             let partitions = manifest.partitions(&*place.store).await;
-            if let Some(partitions) = state.kept(partitions.map_err(Into::into)) {
+            if let Some(partitions) = state.known(partitions.map_err(Into::into)) {
                 state.services = partitions.iter().map(|partition| &partition.service).collect::<BTreeSet<_>>().len();
                 let damaged = damaged_views(place, &partitions).await;
                 state.unreadable.extend(damaged.unwrap_or_else(|error| vec![in_full(&error)]));
             }
         }
         let coverage = coverage(place).await;
-        state.coverage = state.kept(coverage);
+        state.coverage = state.known(coverage);
         let cuts = newest_cuts(place).await;
-        state.cuts = state.kept(cuts).unwrap_or_default();
+        state.cuts = state.known(cuts).unwrap_or_default();
         state
     }
 
@@ -74,7 +79,7 @@ impl State {
         Some(now.get() - written.get())
     }
 
-    fn kept<T>(&mut self, read: anyhow::Result<T>) -> Option<T> {
+    fn known<T>(&mut self, read: anyhow::Result<T>) -> Option<T> {
         match read {
             Ok(value) => Some(value),
             Err(error) => {

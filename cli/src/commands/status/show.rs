@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::gather::State;
 use crate::answer::covered;
+use crate::kept::Kept;
 use crate::open::Place;
 use crate::progress::grouped;
 
@@ -21,6 +22,9 @@ pub(super) fn text(place: &Place, state: &State, problems: &[String]) -> String 
         place.own_data().map_or("none given: what the store shows".to_owned(), |data| data.display().to_string()),
     );
     line("store", format!("{}, metrics {}", place.url, place.metrics));
+    if let Some(kept) = &state.kept {
+        line("", kept.to_string());
+    }
     if let Some(identity) = &state.identity {
         line("monitor", format!("{}, incarnation {}", identity.id, identity.incarnation));
     }
@@ -97,6 +101,7 @@ pub(super) fn json(place: &Place, state: &State, problems: &[String]) -> Result<
     let status: Value = json!({
         "data": place.own_data().map(|data| data.display().to_string()),
         "store": place.url.to_string(),
+        "kept": state.kept.as_ref().map(Kept::json),
         "metrics": place.metrics,
         "monitor": monitor,
         "batch": batch,

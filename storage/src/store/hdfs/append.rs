@@ -7,7 +7,8 @@ use hdfs_native::HdfsError;
 use hdfs_native::file::FileWriter;
 
 use super::error::{Kind, kind};
-use super::{Durability, HdfsFailure, HdfsStore, PATIENCE, PAUSE};
+use super::publish::sync;
+use super::{HdfsFailure, HdfsStore, PATIENCE, PAUSE};
 
 impl HdfsStore {
     /// Appends if the file is `expected` bytes long, absent being 0. Returns
@@ -22,9 +23,7 @@ impl HdfsStore {
         let found = self.length_of(path).await?.unwrap_or(0);
         if found == expected && !bytes.is_empty() {
             writer.write_bytes(bytes).await?;
-            if self.durability == Durability::Synced {
-                writer.hsync().await?;
-            }
+            sync(&mut writer).await?;
         }
         writer.close().await?;
         Ok(found)

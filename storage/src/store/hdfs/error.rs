@@ -9,7 +9,10 @@ use crate::store::{Key, StoreError};
 pub enum HdfsFailure {
     /// What HDFS, or the way to it, said.
     #[error("{}", brief(.0))]
-    Hdfs(#[from] HdfsError),
+    Hdfs(HdfsError),
+    /// The cluster, or Kerberos before it, does not take us for who we say we are.
+    #[error("not let in: {}", brief(.0))]
+    Refused(HdfsError),
     /// Another writer, or the recovery of one that crashed, still holds the file.
     #[error("busy: an append to it is open, or a crashed one is being recovered")]
     Busy,
@@ -63,9 +66,30 @@ fn brief(error: &HdfsError) -> String {
         HdfsError::RPCError(class, text) | HdfsError::FatalRPCError(class, text) => {
             format!("{}: {text}", class.rsplit('.').next().unwrap_or_default())
         }
+        HdfsError::GSSAPIError(_, _, text) => format!("Kerberos: {text}"),
         other => other.to_string(),
     };
     text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// Whether it is about who we are, before it is about what we want.
+fn is_refusal(error: &HdfsError) -> bool {
+    match error {
+        HdfsError::GSSAPIError(..) | HdfsError::SASLError(_) | HdfsError::NoSASLMechanism => true,
+        HdfsError::OperationFailed(text) => text.contains("libgssapi"),
+        // At the door. Once inside, not being allowed to do something is an RPCError.
+        HdfsError::FatalRPCError(class, _) => {
+            ["AccessControlException", "AuthorizationException", "SaslException", "GSSException"]
+                .contains(&class.rsplit('.').next().unwrap_or_default())
+        }
+        _ => false,
+    }
+}
+
+impl From<HdfsError> for HdfsFailure {
+    fn from(error: HdfsError) -> Self {
+        if is_refusal(&error) { Self::Refused(error) } else { Self::Hdfs(error) }
+    }
 }
 
 impl HdfsFailure {

@@ -6,10 +6,11 @@
 //! still on its way; if it was not there any more the rename has happened.
 
 use bytes::Bytes;
+use hdfs_native::file::FileWriter;
 use hdfs_native::{HdfsError, WriteOptions};
 
 use super::error::{Kind, kind};
-use super::{Durability, HdfsFailure, HdfsStore};
+use super::{HdfsFailure, HdfsStore};
 use crate::publish::Created;
 
 impl HdfsStore {
@@ -52,10 +53,11 @@ impl HdfsStore {
 
     /// Writes a file that is not there, durably.
     pub(super) async fn write_new(&self, path: &str, bytes: Bytes) -> Result<(), HdfsError> {
+        self.prepare_folder().await?;
         let mut writer = self.client.create(path, self.options()).await?;
-        writer.write_bytes(bytes).await?;
-        if self.durability == Durability::Synced {
-            writer.hsync().await?;
+        if !bytes.is_empty() {
+            writer.write_bytes(bytes).await?;
+            sync(&mut writer).await?;
         }
         writer.close().await
     }
@@ -65,24 +67,17 @@ impl HdfsStore {
         self.create.clone().overwrite(false).create_parent(true)
     }
 
-    /// Whether files can be synced here, found by syncing one.
-    pub(super) async fn probe(&self) -> Result<Durability, HdfsFailure> {
-        let path = temporary(&format!("{}/probe", self.root));
-        let mut writer = self.client.create(&path, self.options()).await?;
-        writer.write_bytes(Bytes::from_static(b"hourglass")).await?;
-        let synced = writer.hsync().await;
-        writer.close().await?;
-        self.remove(&path).await;
-        match synced {
-            Ok(()) => Ok(Durability::Synced),
-            Err(HdfsError::OperationFailed(text)) if text.contains("erasure-coded") => Ok(Durability::Closed),
-            Err(error) => Err(error.into()),
-        }
-    }
-
     /// Best effort: a temporary that stays is harmless.
     async fn remove(&self, temporary: &str) {
         let _ = self.client.delete(temporary, false).await;
+    }
+}
+
+/// Has every data node sync what was written; where files are erasure-coded and none can, closing has to do.
+pub(super) async fn sync(writer: &mut FileWriter) -> Result<(), HdfsError> {
+    match writer.hsync().await {
+        Err(HdfsError::OperationFailed(text)) if text.contains("erasure-coded") => Ok(()),
+        synced => synced,
     }
 }
 
