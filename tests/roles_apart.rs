@@ -4,41 +4,14 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Stdio};
 
-use support::{AckingClient, Hourglass, hourglass, message, now_micros, run, until};
+use support::{AckingClient, Hourglass, Scheduler, message, now_micros, run, until};
 
-const SCHEDULE: [&str; 2] = ["--schedule", "* * * * * *"];
 const BATCH: u64 = 50;
 
-/// A scheduler that has said that it is ready; killed when dropped.
-struct Scheduler(Child);
-
-impl Scheduler {
-    fn start(data: &Path) -> Self {
-        let words = ["scheduler", "--data", data.to_str().unwrap(), "--rebuild-wait", "1s", "--views-grace", "1s"];
-        let mut command = hourglass(words.into_iter().chain(SCHEDULE));
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut ready = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
-        let scheduler = Self(child);
-        assert!(ready.starts_with("scheduling"), "{ready:?}");
-        scheduler
-    }
-
-    fn runs(&mut self) -> bool {
-        self.0.try_wait().unwrap().is_none()
-    }
-}
-
-impl Drop for Scheduler {
-    /// SIGKILL.
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn scheduler(data: &Path) -> Scheduler {
+    Scheduler::start(data, "--data DATA --schedule *_*_*_*_*_* --rebuild-wait 1s --views-grace 1s")
 }
 
 fn monitor(data: &Path) -> Hourglass {
@@ -80,19 +53,19 @@ fn monitor_and_scheduler_are_killed_apart_and_lose_nothing() {
     let data = folder.path().join("data");
     let mut sent = 0;
     let mut up = monitor(&data);
-    let mut scheduler = Scheduler::start(&data);
+    let mut at_work = scheduler(&data);
     for round in 0..support::rounds(3) {
         send(&up, &mut sent);
         let before = batch(&data).0;
         until("a rebuild", || batch(&data).0 > before);
         send(&up, &mut sent);
         if round % 2 == 0 {
-            drop(scheduler);
+            drop(at_work);
             send(&up, &mut sent);
-            scheduler = Scheduler::start(&data);
+            at_work = scheduler(&data);
         } else {
             up.kill();
-            assert!(scheduler.runs(), "a scheduler needs no monitor");
+            assert!(at_work.runs(), "a scheduler needs no monitor");
             run(&data, "query --data DATA").fine();
             up = monitor(&data);
         }
@@ -108,7 +81,7 @@ fn two_schedulers_do_each_others_work_once() {
     let data = folder.path().join("data");
     let mut sent = 0;
     let up = monitor(&data);
-    let mut both = [Scheduler::start(&data), Scheduler::start(&data)];
+    let mut both = [scheduler(&data), scheduler(&data)];
     for _ in 0..3 {
         send(&up, &mut sent);
         until("the batch to cover everything sent", || batch(&data).1 == sent);

@@ -44,3 +44,22 @@ fn a_second_monitor_is_refused_and_everything_else_works() {
     }
     assert_eq!(run(&data, "cat --data DATA").fine().stdout.lines().count(), 2);
 }
+
+#[test]
+fn an_id_that_is_taken_is_refused_and_gives_way_to_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let [one, two] = ["one", "two"].map(|name| folder.path().join(name));
+    let store = format!("--store {}", folder.path().join("store").display());
+    let first = Hourglass::start(&one, &format!("monitor --data DATA --id twin {store}"));
+    let refused = run(&two, &format!("monitor --data DATA --id twin --listen 127.0.0.1:0 {store}"));
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    for word in ["twin", "--id", "hourglass monitors seal twin"] {
+        assert!(refused.stderr.contains(word), "{word:?} in {}", refused.stderr);
+    }
+    let second = Hourglass::start(&two, &format!("monitor --data DATA --id other {store}"));
+    assert!(second.drained().0.success());
+    // What has written under its id keeps it.
+    let refused = run(&two, &format!("monitor --data DATA --id third --listen 127.0.0.1:0 {store}"));
+    assert!(refused.stderr.contains("belongs to monitor other"), "{}", refused.stderr);
+    assert!(first.drained().0.success());
+}

@@ -59,7 +59,8 @@ impl Identity {
     }
 
     /// The data folder's identity; at its first start it becomes `id` with the
-    /// incarnation `random`. Durable when it returns.
+    /// incarnation `random`. An id under which nothing was ever written, because
+    /// it was taken, gives way to another one. Durable when it returns.
     ///
     /// # Errors
     /// [`LogError::OtherMonitor`] when it has another id, and as
@@ -71,7 +72,10 @@ impl Identity {
         random: Incarnation,
     ) -> Result<Self, LogError> {
         let path = folder.identity();
-        let ours = Self::read(disk, folder)?.unwrap_or(Self::first(id.clone(), random));
+        let ours = match Self::read(disk, folder)? {
+            Some(ours) if ours.id == *id || ours.has_started(disk, folder)? => ours,
+            _ => Self::first(id.clone(), random),
+        };
         if ours.id != *id {
             return Err(LogError::OtherMonitor { path, found: ours.id.to_string(), expected: id.to_string() });
         }

@@ -6,13 +6,16 @@ import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.LocatedFileStatus;
 import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.RemoteIterator;
 import org.apache.hadoop.fs.permission.FsPermission;
 import org.apache.hadoop.hdfs.DFSConfigKeys;
 import org.apache.hadoop.hdfs.DistributedFileSystem;
 import org.apache.hadoop.hdfs.MiniDFSCluster;
 import org.apache.hadoop.hdfs.MiniDFSNNTopology;
 import org.apache.hadoop.hdfs.protocol.HdfsConstants;
+import org.apache.hadoop.hdfs.server.datanode.DataNode;
 import org.apache.hadoop.minikdc.MiniKdc;
 import org.apache.hadoop.security.UserGroupInformation;
 
@@ -30,6 +33,12 @@ import org.apache.hadoop.security.UserGroupInformation;
 public final class MiniCluster {
   /** Never within a test: it is the clients' part to recover what a crashed one held. */
   private static final long HARD_LIMIT_MS = 3_600_000;
+
+  /**
+   * After this the name node takes up a block's recovery again that has come to nothing, as when its own restart lost
+   * the outcome. Hadoop waits for 30 heartbeats, 90 s as clusters are set up: here an hour is seconds too.
+   */
+  private static final long RECOVERY_AGAIN_MS = 3_000;
 
   private final MiniDFSCluster cluster;
   private final List<MiniDFSCluster.DataNodeProperties> stopped = new ArrayList<>();
@@ -57,6 +66,9 @@ public final class MiniCluster {
     }
     cluster.waitActive();
     tellClients(new File(folder, "conf"), ha, conf);
+    for (int node = 0; node < cluster.getNumNameNodes(); node++) {
+      hastenRecovery(node);
+    }
     setLeaseLimit(softLimit);
     fileSystem().setPermission(new Path("/"), new FsPermission((short) 0777));
   }
@@ -115,9 +127,12 @@ public final class MiniCluster {
 
   private void obey(String[] command) throws Exception {
     switch (command[0]) {
-      case "restart-name-node" -> cluster.restartNameNode(0, true);
+      case "restart-name-node", "start-name-node" -> {
+        cluster.restartNameNode(0, false);
+        hastenRecovery(0);
+        cluster.waitActive(0);
+      }
       case "stop-name-node" -> cluster.shutdownNameNode(0);
-      case "start-name-node" -> cluster.restartNameNode(0, true);
       case "fail-over" -> {
         cluster.transitionToStandby(0);
         cluster.transitionToActive(1);
@@ -139,6 +154,17 @@ public final class MiniCluster {
         fileSystem().mkdirs(new Path(command[1]));
         fileSystem().setQuota(new Path(command[1]), HdfsConstants.QUOTA_DONT_SET, quota(command[2]));
       }
+      case "throttle-data-nodes" -> {
+        for (DataNode node : cluster.getDataNodes()) {
+          node.reconfigureProperty(DFSConfigKeys.DFS_DATANODE_DATA_WRITE_BANDWIDTHPERSEC_KEY, command[1]);
+        }
+      }
+      case "list" -> {
+        RemoteIterator<LocatedFileStatus> files = fileSystem().listFiles(new Path(command[1]), true);
+        while (files.hasNext()) {
+          System.out.println("told " + files.next().getPath().toUri().getPath());
+        }
+      }
       case "erasure-code" -> {
         fileSystem().mkdirs(new Path(command[1]));
         fileSystem().enableErasureCodingPolicy(command[2]);
@@ -146,6 +172,10 @@ public final class MiniCluster {
       }
       default -> throw new IllegalArgumentException("unknown");
     }
+  }
+
+  private void hastenRecovery(int node) {
+    cluster.getNamesystem(node).getBlockManager().setBlockRecoveryTimeout(RECOVERY_AGAIN_MS);
   }
 
   /** Of the first name node, while it is active. */

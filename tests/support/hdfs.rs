@@ -2,12 +2,16 @@
 //!
 //! Maven brings Hadoop once; the class path is then kept in Cargo's folder for test files. Every method is a fault.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/hdfs");
+
+/// What Hadoop logs, in the cluster's folder; a test that fails prints its end.
+const LOG: &str = "cluster.log";
 
 /// How long a crashed writer keeps its lease unless somebody recovers it.
 const SOFT_LIMIT: Duration = Duration::from_secs(60);
@@ -54,7 +58,7 @@ impl MiniCluster {
             .args(mode)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(File::create(folder.path().join(LOG)).unwrap())
             .spawn()
             .unwrap();
         let commands = process.stdin.take().unwrap();
@@ -156,12 +160,31 @@ impl MiniCluster {
         self.obey(&format!("erasure-code /{folder} {policy}"));
     }
 
-    fn obey(&mut self, command: &str) {
+    /// From now on every data node takes so many bytes a second; `None` as many as it can.
+    pub fn throttle_data_nodes(&mut self, bytes: Option<u64>) {
+        self.obey(&format!("throttle-data-nodes {}", bytes.unwrap_or(0)));
+    }
+
+    /// Every file below a folder, by its path in it.
+    pub fn files_below(&mut self, folder: &str) -> Vec<String> {
+        let told = self.obey(&format!("list /{folder}"));
+        let inside = format!("/{folder}/");
+        told.iter().map(|file| file.strip_prefix(&inside).unwrap().to_owned()).collect()
+    }
+
+    /// Returns what it tells before it is done.
+    fn obey(&mut self, command: &str) -> Vec<String> {
         writeln!(self.commands, "{command}").unwrap();
-        // Hadoop itself sometimes prints between the answers.
-        let mut answers = self.answers.by_ref().map_while(Result::ok);
-        let answer = answers.find(|line| line == "done" || line.starts_with("failed "));
-        assert_eq!(answer.as_deref(), Some("done"), "{command}");
+        let mut told = Vec::new();
+        for line in self.answers.by_ref().map_while(Result::ok) {
+            assert!(!line.starts_with("failed "), "{command}: {line}");
+            if line == "done" {
+                return told;
+            }
+            // Hadoop itself sometimes prints between the answers.
+            told.extend(line.strip_prefix("told ").map(str::to_owned));
+        }
+        panic!("no answer to {command}");
     }
 }
 
@@ -169,7 +192,17 @@ impl Drop for MiniCluster {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.folder.path().join(LOG)).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!("the cluster's log ends:\n{}", lines[lines.len().saturating_sub(60)..].join("\n"));
+        }
     }
+}
+
+/// How a call of this name begins on the wire to the name node, for a [`Proxy`](super::proxy::Proxy) to find it.
+pub fn call(name: &str) -> String {
+    format!("\n{}{name}", char::from(u8::try_from(name.len()).unwrap()))
 }
 
 /// Hadoop's jars and what they need, from Maven once.
@@ -188,6 +221,8 @@ fn class_path() -> Option<String> {
             super::skip("java 17, mvn and a package index are needed for a real HDFS");
             return None;
         }
+        // Maven leaves alone what would not change.
+        File::options().append(true).open(&kept).unwrap().set_modified(std::time::SystemTime::now()).unwrap();
     }
     Some(std::fs::read_to_string(kept).unwrap())
 }

@@ -6,13 +6,17 @@
 mod acking;
 pub mod bucket;
 pub mod hdfs;
+mod machine;
 mod process;
 pub mod proxy;
+mod scheduler;
 mod senders;
 mod skip;
 
 pub use acking::{AckingClient, message};
+pub use machine::Machine;
 pub use process::{Ended, Hourglass, hourglass, run};
+pub use scheduler::Scheduler;
 pub use senders::{Senders, assert_all_there};
 pub use skip::skip;
 

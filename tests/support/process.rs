@@ -50,7 +50,7 @@ impl Ended {
 }
 
 /// The words of a command line: `DATA` stands for the folder, `_` inside a word for a space.
-fn words(data: &Path, line: &str) -> Vec<String> {
+pub(super) fn words(data: &Path, line: &str) -> Vec<String> {
     let data = data.to_str().unwrap();
     let words = line.split_whitespace();
     words.map(|word| if word == "DATA" { data.to_owned() } else { word.replace('_', " ") }).collect()

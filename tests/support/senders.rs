@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -20,6 +21,8 @@ pub struct Senders {
 }
 
 struct Shared {
+    /// The number of the first client.
+    first: usize,
     /// Where the monitor listens now.
     address: Mutex<Option<SocketAddr>>,
     /// Each client's highest acknowledged line.
@@ -37,8 +40,14 @@ impl Senders {
 
     /// The same, with a pause after each batch: for a store that is slower than the monitor.
     pub fn paced(count: usize, pause: Duration) -> Self {
+        Self::numbered(0..count, pause)
+    }
+
+    /// The same, by these numbers: others may be at work for another monitor.
+    pub fn numbered(numbers: Range<usize>, pause: Duration) -> Self {
+        let (first, count) = (numbers.start, numbers.len());
         let acked = (0..count).map(|_| AtomicU64::new(0)).collect();
-        let shared = Arc::new(Shared { address: Mutex::default(), acked, pause, stop: AtomicBool::new(false) });
+        let shared = Arc::new(Shared { first, address: Mutex::default(), acked, pause, stop: AtomicBool::new(false) });
         let client = |which| {
             let shared = Arc::clone(&shared);
             thread::spawn(move || shared.send_until_stopped(which))
@@ -93,7 +102,7 @@ fn service(which: usize) -> String {
 impl Shared {
     /// Sends numbered lines and reconnects whenever the connection breaks; returns how many it sent.
     fn send_until_stopped(&self, which: usize) -> u64 {
-        let (service, id) = (service(which), format!("client-{which}"));
+        let (service, id) = (service(self.first + which), format!("client-{}", self.first + which));
         let acked = &self.acked[which];
         loop {
             let address = *self.address.lock().unwrap();
