@@ -9,6 +9,7 @@ mod advice;
 mod answer;
 mod commands;
 mod config;
+mod description;
 mod flags;
 mod folder;
 mod kept;

@@ -6,18 +6,19 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use schema::Metrics;
-use serde::{Deserialize, Serialize};
 use storage::layout::{self, DataFolder};
 use storage::{
-    BucketOptions, BucketStore, Clock, Created, Disk, FileStore, HdfsFailure, HdfsOptions, HdfsStore, LocalDisk, Store,
-    StoreError, WallClock, sealed,
+    BucketOptions, BucketStore, Clock, Disk, FileStore, HdfsFailure, HdfsOptions, HdfsStore, LocalDisk, Store,
+    WallClock,
 };
 use tempfile::TempDir;
 use views::{BuildOptions, Reader};
 
 use crate::advice::Advice;
 use crate::config::{Name, Settings, StoreUrl};
+use crate::description::Description;
 use crate::kept::Kept;
+use crate::outcome::in_full;
 
 /// Where a command works. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -40,55 +41,67 @@ pub(crate) struct Place {
     pub(crate) clock: Arc<dyn Clock>,
     /// The store's metrics.
     pub(crate) metrics: Metrics,
+    /// Why the store could not be asked, where what the data folder remembers of it had to do.
+    pub(crate) away: Option<String>,
 }
-
-/// What `store.json` says, once and for all.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Description {
-    version: u32,
-    metrics: Metrics,
-}
-
-const VERSION: u32 = 1;
 
 impl Place {
-    /// A store that is there. Where the store is named, no data folder need be.
+    /// A store that is there and answers. Where the store is named, no data folder need be.
     ///
     /// # Errors
-    /// Nothing named, or no store there.
+    /// Nothing named, no store there, or no answer.
     pub(crate) async fn existing(settings: &Settings) -> Result<Self> {
-        let mut place = match (&settings.data.0, &settings.store.0) {
-            (None, Some(_)) => {
-                let folder = Arc::new(tempfile::tempdir().context("cannot make a temporary folder")?);
-                let place = Self::with_data(settings, folder.path().to_owned()).await?;
-                Self { borrowed: Some(folder), ..place }
-            }
-            _ => Self::named(settings).await?,
-        };
-        match place.described().await? {
-            Some(metrics) => place.metrics = metrics,
-            None => return Err(place.missing()),
-        }
+        let mut place = Self::to_read(settings)?;
+        let described = place.described().await?.ok_or_else(|| place.missing())?;
+        place.metrics = described.metrics;
         Ok(place)
     }
 
-    /// A store that is there, or a new one.
+    /// The same; while the store does not answer, what the data folder remembers of it, and why it is [away](Self::away).
     ///
     /// # Errors
-    /// No data folder named, or a store whose metrics are others than configured.
+    /// Nothing named, no store there, or no answer and nothing remembered.
+    pub(crate) async fn existing_or_away(settings: &Settings) -> Result<Self> {
+        let mut place = Self::to_read(settings)?;
+        let described = place.described_or_away().await?.ok_or_else(|| place.missing())?;
+        place.metrics = described.metrics;
+        Ok(place)
+    }
+
+    /// A store that is there, or a new one; or, while it does not answer, the one that the data folder remembers.
+    ///
+    /// # Errors
+    /// No data folder named, a store whose metrics are others than configured, or no answer and nothing remembered.
     pub(crate) async fn existing_or_new(settings: &Settings) -> Result<Self> {
-        let mut place = Self::named(settings).await?;
+        let mut place = Self::named(settings)?;
         place.disk.create_folders(&place.data)?;
         let wanted = settings.metrics.0.clone();
-        if place.described().await?.is_none() {
-            place.describe(wanted.clone().unwrap_or_default()).await?;
+        let mut found = place.described_or_away().await?;
+        if found.is_none() {
+            let new = Description::new(wanted.clone().unwrap_or_default());
+            new.create(&*place.store).await.with_context(|| format!("cannot create a store in {}", place.url))?;
+            found = place.described().await?;
         }
-        let found = place.described().await?.ok_or_else(|| place.missing())?;
+        let found = found.ok_or_else(|| place.missing())?.metrics;
         match wanted {
             Some(wanted) if wanted != found => bail!(place.mismatch(&wanted, &found)),
             _ => place.metrics = found,
         }
         Ok(place)
+    }
+
+    /// Has the data folder remember its store, for when that is away.
+    ///
+    /// # Errors
+    /// The store's and the disk's.
+    pub(crate) async fn remember(&self) -> Result<()> {
+        if self.away.is_none()
+            && Description::remembered(&*self.disk, &self.folder)?.is_none()
+            && let Some(described) = self.described().await?
+        {
+            described.remember(&*self.disk, &self.folder)?;
+        }
+        Ok(())
     }
 
     /// A reader of it all: the store, and the log of the monitor here if there is one.
@@ -127,56 +140,95 @@ impl Place {
         self.borrowed.is_none().then_some(&self.data)
     }
 
-    async fn named(settings: &Settings) -> Result<Self> {
+    fn to_read(settings: &Settings) -> Result<Self> {
+        if settings.data.0.is_some() || settings.store.0.is_none() {
+            return Self::named(settings);
+        }
+        let folder = Arc::new(tempfile::tempdir().context("cannot make a temporary folder")?);
+        let place = Self::with_data(settings, folder.path().to_owned())?;
+        Ok(Self { borrowed: Some(folder), ..place })
+    }
+
+    fn named(settings: &Settings) -> Result<Self> {
         let data = settings.data.0.clone().ok_or_else(|| {
             anyhow!("no data folder is given")
                 .advise("give --data DIR, set HOURGLASS_DATA, or write data = \"DIR\" in hourglass.toml")
         })?;
         let data = std::path::absolute(&data.0)
             .with_context(|| format!("cannot find the data folder {}", data.0.display()))?;
-        Self::with_data(settings, data).await
+        Self::with_data(settings, data)
     }
 
-    async fn with_data(settings: &Settings, data: PathBuf) -> Result<Self> {
+    fn with_data(settings: &Settings, data: PathBuf) -> Result<Self> {
         let disk: Arc<dyn Disk> = Arc::new(LocalDisk::new());
         let folder = DataFolder::new(data.clone());
         let url = settings.store.0.clone().unwrap_or_else(|| StoreUrl::Folder(folder.store()));
         let mut hdfs = None;
         let store: Arc<dyn Store> = match &url {
             StoreUrl::Folder(root) => Arc::new(FileStore::new(Arc::clone(&disk), root.clone())),
-            StoreUrl::Hdfs(url) => Arc::clone(hdfs.insert(Arc::new(in_hdfs(url, settings).await?))) as Arc<dyn Store>,
-            StoreUrl::Bucket(url) => Arc::new(bucket(url, settings).await?),
+            StoreUrl::Hdfs(url) => Arc::clone(hdfs.insert(Arc::new(in_hdfs(url, settings)?))) as Arc<dyn Store>,
+            StoreUrl::Bucket(url) => Arc::new(bucket(url, settings)?),
         };
         let clock: Arc<dyn Clock> = Arc::new(WallClock::new());
-        Ok(Self { data, borrowed: None, folder, disk, store, hdfs, url, clock, metrics: Metrics::default() })
+        Ok(Self {
+            data,
+            borrowed: None,
+            folder,
+            disk,
+            store,
+            hdfs,
+            url,
+            clock,
+            metrics: Metrics::default(),
+            away: None,
+        })
     }
 
-    /// The metrics in the store's description; `None` without one.
-    async fn described(&self) -> Result<Option<Metrics>> {
-        let key = layout::store();
-        let named = || format!("{}/{key}", self.url);
-        let bytes = match self.store.read(&key).await {
-            Ok(bytes) => bytes,
-            Err(StoreError::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let description: Description =
-            sealed::open(&bytes).with_context(|| format!("{} is not a store's description", named()))?;
-        if description.version != VERSION {
-            let version = description.version;
-            return Err(anyhow!("{} has version {version}, this program reads {VERSION}", named())
-                .advise("use the release of hourglass that wrote it"));
+    /// What the store says of itself; `None` without one.
+    async fn described(&self) -> Result<Option<Description>> {
+        let described = Description::read(&*self.store, &self.url).await.map_err(|error| self.unreached(error))?;
+        match Description::remembered(&*self.disk, &self.folder)? {
+            Some(remembered) if described.as_ref() != Some(&remembered) => Err(self.another(described.is_some())),
+            _ => Ok(described),
         }
-        Ok(Some(description.metrics))
     }
 
-    /// Writes the description of a new store. Someone else may be doing the same: the first one counts.
-    async fn describe(&self, metrics: Metrics) -> Result<()> {
-        let description = Description { version: VERSION, metrics };
-        let created = self.store.create(&layout::store(), sealed::seal(&description)?.into()).await;
-        match created {
-            Ok(Created::Created | Created::Exists) | Err(StoreError::Unknown { .. }) => Ok(()),
-            Err(error) => Err(error).with_context(|| format!("cannot create a store in {}", self.url)),
+    async fn described_or_away(&mut self) -> Result<Option<Description>> {
+        match Description::read(&*self.store, &self.url).await {
+            Ok(_) => self.described().await,
+            Err(why) => {
+                let remembered = Description::remembered(&*self.disk, &self.folder)?;
+                let why = self.unreached(why);
+                if remembered.is_none() {
+                    return Err(why);
+                }
+                self.away = Some(in_full(&why));
+                Ok(remembered)
+            }
+        }
+    }
+
+    /// The store could not be read.
+    fn unreached(&self, why: anyhow::Error) -> anyhow::Error {
+        let refused = why.chain().filter_map(|cause| cause.downcast_ref::<HdfsFailure>());
+        let refused = refused.into_iter().any(|failure| matches!(failure, HdfsFailure::Refused(_)));
+        let next = match &self.url {
+            StoreUrl::Hdfs(_) if refused => WHO_WE_ARE,
+            StoreUrl::Hdfs(_) => WHERE_IT_IS,
+            StoreUrl::Bucket(_) => WHICH_BUCKET,
+            StoreUrl::Folder(_) => return why,
+        };
+        why.context(format!("cannot open the store {}", self.url)).advise(next)
+    }
+
+    /// The store is not the one that the data folder writes to: gone, or another one.
+    fn another(&self, there: bool) -> anyhow::Error {
+        let (url, data) = (&self.url, self.data.display());
+        let next = "name the store that it writes to with --store URL (is everything mounted, is it the right cluster?), \
+             bring that back from a copy, or begin anew with an empty folder, with --data DIR";
+        match there {
+            true => anyhow!("the store in {url} is not the one that the data folder {data} writes to").advise(next),
+            false => anyhow!("there is no store in {url}, and the data folder {data} writes to one").advise(next),
         }
     }
 
@@ -193,7 +245,7 @@ impl Place {
     }
 }
 
-async fn in_hdfs(url: &str, settings: &Settings) -> Result<HdfsStore> {
+fn in_hdfs(url: &str, settings: &Settings) -> Result<HdfsStore> {
     let text = |name: &Option<Name>| name.as_ref().map(|name| name.0.clone());
     let options = HdfsOptions {
         replication: settings.hdfs_replication.0.map(|copies| copies.0 as u32),
@@ -209,12 +261,7 @@ async fn in_hdfs(url: &str, settings: &Settings) -> Result<HdfsStore> {
         return Err(anyhow!("hdfs.keytab = {keytab:?}, but no hdfs.principal says whose keys of it to use")
             .advise(format!("set hdfs.principal to one that `klist -kt {keytab}` lists")));
     }
-    let opened = HdfsStore::open(url, &options).await;
-    let next = match &opened {
-        Err(HdfsFailure::Refused(_)) => WHO_WE_ARE,
-        _ => WHERE_IT_IS,
-    };
-    opened.with_context(|| format!("cannot open the store {url}")).advise(next)
+    HdfsStore::new(url, &options).with_context(|| format!("cannot open the store {url}")).advise(WHERE_IT_IS)
 }
 
 /// What to do when HDFS does not know us.
@@ -228,7 +275,11 @@ const WHERE_IT_IS: &str = "see that its name node is up, that HADOOP_CONF_DIR ho
      hdfs-site.xml where it needs more than host and port, and that HADOOP_USER_NAME may write there; a name node that \
      hangs up wants Kerberos, of which those files must say so (hadoop.security.authentication)";
 
-async fn bucket(url: &str, settings: &Settings) -> Result<BucketStore> {
+/// What to do when a bucket is not to be had.
+const WHICH_BUCKET: &str = "see that the bucket is there, that the environment holds credentials that may read and write \
+     it, and that s3.endpoint and s3.region, or gcs.endpoint, name its server";
+
+fn bucket(url: &str, settings: &Settings) -> Result<BucketStore> {
     let endpoint = if url.starts_with("s3:") { &settings.s3_endpoint } else { &settings.gcs_endpoint };
     let options = BucketOptions {
         endpoint: endpoint.0.as_ref().map(|endpoint| endpoint.0.clone()),
@@ -236,8 +287,5 @@ async fn bucket(url: &str, settings: &Settings) -> Result<BucketStore> {
         bucket_in_host: !settings.s3_path_style.0,
         settings: Vec::new(),
     };
-    BucketStore::open(url, &options).await.with_context(|| format!("cannot open the store {url}")).advise(
-        "see that the bucket is there, that the environment holds credentials that may read and write it, and that \
-         s3.endpoint and s3.region, or gcs.endpoint, name its server",
-    )
+    BucketStore::new(url, &options).with_context(|| format!("cannot open the store {url}")).advise(WHICH_BUCKET)
 }

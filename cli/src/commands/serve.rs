@@ -14,6 +14,10 @@ use crate::stdout;
 pub(super) async fn run(roles: Roles, settings: Settings) -> Result<Outcome> {
     let stop = drain_on_signal()?;
     let place = Place::existing_or_new(&settings).await.map_err(not_made)?;
+    if let Some(why) = &place.away {
+        tracing::warn!(why, "starting without the store, with what the data folder remembers of it");
+    }
+    place.remember().await?;
     let running = Running::start(&place, &settings, roles, stop).await?;
     let ready = match (running.address, running.next_tick) {
         (Some(address), _) => format!("listening on {address}"),

@@ -17,9 +17,6 @@ use crate::open::Place;
 
 /// A scheduler, ready to run; `own_cut` is the tick up to which the monitor in this process has published its cuts,
 /// `on_built` is told the number of each manifest that it publishes.
-///
-/// # Errors
-/// A store that does not answer.
 pub(super) async fn start(
     place: &Place,
     settings: &Settings,
@@ -29,7 +26,10 @@ pub(super) async fn start(
 ) -> Result<Scheduler<Rebuilder>> {
     let (store, clock) = (Arc::clone(&place.store), Arc::clone(&place.clock));
     // A tick missed while nothing ran is made up for once, at the start.
-    let last = last_built(&*store).await?;
+    let last = last_built(&*store).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "when the last rebuild was is not known: beginning with one");
+        Micros::MIN
+    });
     let ticks = Ticks::new(schedule.clone(), &*clock, Some(last));
     let wait = settings.rebuild_wait.0;
     let grace = i64::try_from(settings.views_grace.0.as_micros()).unwrap_or(i64::MAX);

@@ -49,6 +49,11 @@ impl DataFolder {
         self.root.join("identity.json")
     }
 
+    /// `store.json`: what the store that this data folder writes to says of itself.
+    pub fn store_description(&self) -> PathBuf {
+        self.root.join("store.json")
+    }
+
     /// `log`: a folder for each day.
     pub fn logs(&self) -> PathBuf {
         self.root.join("log")

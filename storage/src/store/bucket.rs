@@ -26,8 +26,8 @@
 //! What must hold:
 //! - **A name is taken once.** `create` and `append` write with
 //!   `If-None-Match: *` (S3) or `x-goog-if-generation-match: 0` (GCS), which the
-//!   server judges as it writes. [`BucketStore::open`] refuses a server that
-//!   does not.
+//!   server judges as it writes. A server that does not is refused before the
+//!   first write of a store, which is when it is found out.
 //! - **Whose an object is, its maker says, not the answer.** An answer can be
 //!   lost, and the attempt after it then finds the name taken, by us: see
 //!   [`put`]. Content would not tell: two callers may write the same.
@@ -66,6 +66,7 @@ use bytes::Bytes;
 use object_store::ObjectStore;
 use object_store::path::Path as Location;
 use parking_lot::Mutex;
+use tokio::sync::OnceCell;
 
 use super::{Key, Linked, Listed, Store, StoreError};
 use crate::publish::Created;
@@ -81,22 +82,36 @@ pub struct BucketStore {
     url: String,
     /// The parts of files that grow, as last seen. They never change, so what is here is there; there may be more.
     grown: Mutex<HashMap<Key, Arc<[Part]>>>,
+    /// Set once the server was found to let a name be taken once only.
+    probed: OnceCell<()>,
 }
 
 impl BucketStore {
-    /// Opens the store below the prefix that `url` names: `s3://bucket/prefix`
-    /// or `gs://bucket/prefix`. The bucket must be there.
+    /// The store below the prefix that `url` names: `s3://bucket/prefix` or
+    /// `gs://bucket/prefix`. The bucket must be there; nothing is asked of the
+    /// server yet.
     ///
-    /// Finds out whether the server lets a name be taken once only, by writing
-    /// and deleting an object; who may not write is spared that.
+    /// # Errors
+    /// What the URL or the settings are refused for.
+    pub fn new(url: &str, options: &BucketOptions) -> Result<Self, BucketFailure> {
+        let (bucket, root) = connect::connect(url, options)?;
+        Ok(Self { bucket, root, url: url.to_owned(), grown: Mutex::default(), probed: OnceCell::new() })
+    }
+
+    /// As [`new`](Self::new), once it is known that the server lets a name be
+    /// taken once only: found by writing and deleting an object; who may not
+    /// write is spared that.
     ///
     /// # Errors
     /// What the URL, the settings or the server is refused for.
     pub async fn open(url: &str, options: &BucketOptions) -> Result<Self, BucketFailure> {
-        let (bucket, root) = connect::connect(url, options)?;
-        let store = Self { bucket, root, url: url.to_owned(), grown: Mutex::default() };
-        store.probe().await?;
+        let store = Self::new(url, options)?;
+        store.probed().await?;
         Ok(store)
+    }
+
+    async fn probed(&self) -> Result<(), BucketFailure> {
+        self.probed.get_or_try_init(|| self.probe()).await.copied()
     }
 
     /// The object of a whole file, or the prefix of a folder's.

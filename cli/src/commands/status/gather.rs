@@ -44,8 +44,6 @@ impl State {
     /// Reads it all.
     pub(in crate::commands) async fn gather(place: &Place) -> Self {
         let mut state = Self::default();
-        let kept = place.kept().await;
-        state.kept = state.known(kept);
         let identity = Identity::read(&*place.disk, &place.folder);
         state.identity = state.known(identity.map_err(Into::into)).flatten();
         state.unreadable.extend(lost_identity(&*place.disk, &place.folder));
@@ -56,21 +54,31 @@ impl State {
             let live = std::fs::read(place.folder.status()).ok();
             state.live = live.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         }
+        match &place.away {
+            Some(why) => state.unreadable.push(why.clone()),
+            None => state.gather_stored(place).await,
+        }
+        state
+    }
+
+    /// Reads what the store says.
+    async fn gather_stored(&mut self, place: &Place) {
+        let kept = place.kept().await;
+        self.kept = self.known(kept);
         let manifest = Manifest::newest(&*place.store).await;
-        state.manifest = state.known(manifest.map_err(Into::into)).flatten();
-        if let Some(manifest) = state.manifest.clone() {
+        self.manifest = self.known(manifest.map_err(Into::into)).flatten();
+        if let Some(manifest) = self.manifest.clone() {
             let partitions = manifest.partitions(&*place.store).await;
-            if let Some(partitions) = state.known(partitions.map_err(Into::into)) {
-                state.services = partitions.iter().map(|partition| &partition.service).collect::<BTreeSet<_>>().len();
+            if let Some(partitions) = self.known(partitions.map_err(Into::into)) {
+                self.services = partitions.iter().map(|partition| &partition.service).collect::<BTreeSet<_>>().len();
                 let damaged = damaged_views(place, &partitions).await;
-                state.unreadable.extend(damaged.unwrap_or_else(|error| vec![in_full(&error)]));
+                self.unreadable.extend(damaged.unwrap_or_else(|error| vec![in_full(&error)]));
             }
         }
         let coverage = coverage(place).await;
-        state.coverage = state.known(coverage);
+        self.coverage = self.known(coverage);
         let cuts = newest_cuts(place).await;
-        state.cuts = state.known(cuts).unwrap_or_default();
-        state
+        self.cuts = self.known(cuts).unwrap_or_default();
     }
 
     /// How old the live status is.

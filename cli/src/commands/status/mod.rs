@@ -19,7 +19,7 @@ pub(super) use gather::State;
 /// Runs `status`. With `--check`: 1 if there is a problem. What is late is judged by the schedule in the settings if
 /// it was `chosen`, else by the one that the roles here last started with, if any.
 pub(super) async fn run(args: StatusArgs, settings: Settings, chosen: bool) -> Result<Outcome> {
-    let place = Place::existing(&settings).await?;
+    let place = Place::existing_or_away(&settings).await?;
     let schedule = match chosen {
         true => Some(Schedule::parse(&settings.schedule_cron.0, settings.schedule_timezone.name())?),
         false => last_schedule(&place),

@@ -35,6 +35,7 @@ enum Attempt {
 impl BucketStore {
     /// Creates a whole file unless there is one, grown ones included.
     pub(super) async fn create_whole(&self, key: &Key, bytes: Bytes) -> Result<Created, BucketFailure> {
+        self.probed().await?;
         if !self.parts_of(key).await?.is_empty() {
             return Ok(Created::Exists);
         }
@@ -56,6 +57,7 @@ impl BucketStore {
                 return Err(BucketFailure::Fixed("it was made whole"));
             }
         }
+        self.probed().await?;
         let length = bytes.len() as u64;
         match self.take(&self.locate(&parts::object(key, expected))?, bytes).await? {
             Created::Created => {

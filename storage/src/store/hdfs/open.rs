@@ -29,13 +29,14 @@ pub(super) struct NewFolder {
 }
 
 impl HdfsStore {
-    /// Opens the store in the folder that `url` names: `hdfs://host:port/path`,
+    /// The store in the folder that `url` names: `hdfs://host:port/path`,
     /// `hdfs://nameservice/path`, `hdfs:///path` (of `fs.defaultFS`), or the
-    /// same with `viewfs`. The folder is made with the first file.
+    /// same with `viewfs`. The folder is made with the first file; nothing is
+    /// asked of the cluster yet.
     ///
     /// # Errors
-    /// What the URL, the Hadoop configuration or the cluster is refused for.
-    pub async fn open(url: &str, options: &HdfsOptions) -> Result<Self, HdfsFailure> {
+    /// What the URL or the Hadoop configuration is refused for.
+    pub fn new(url: &str, options: &HdfsOptions) -> Result<Self, HdfsFailure> {
         let (cluster, root) = split(url).ok_or_else(|| HdfsFailure::url(url))?;
         let mut create = WriteOptions::default().permission(options.mode.unwrap_or(MODE));
         if let Some(replication) = options.replication {
@@ -50,8 +51,15 @@ impl HdfsStore {
             there: OnceCell::new(),
         };
         let client = client(cluster, options)?;
-        let store = HdfsStore { client, root: root.to_owned(), url: url.to_owned(), create, folder };
-        // Whether it lets us in is said now, by whoever opens it, and not by the first that happens to read.
+        Ok(HdfsStore { client, root: root.to_owned(), url: url.to_owned(), create, folder })
+    }
+
+    /// As [`new`](Self::new), once the cluster has let us in.
+    ///
+    /// # Errors
+    /// What the URL, the Hadoop configuration or the cluster is refused for.
+    pub async fn open(url: &str, options: &HdfsOptions) -> Result<Self, HdfsFailure> {
+        let store = Self::new(url, options)?;
         store.length_of(store.folder()).await?;
         Ok(store)
     }
