@@ -12,11 +12,15 @@ mod support {
     pub use skip::skip;
 }
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 use hdfs_native::{Client, ClientBuilder};
-use hourglass_storage::{Created, Durability, HdfsOptions, HdfsStore, Key, Store, StoreError};
-use support::hdfs::MiniCluster;
+use hourglass_storage::{Created, HdfsOptions, HdfsStore, Key, Store, StoreError};
+use support::hdfs::{MiniCluster, call};
 use support::proxy::Proxy;
+use tokio::task::JoinSet;
 
 async fn open(url: &str) -> HdfsStore {
     HdfsStore::open(url, &HdfsOptions::default()).await.unwrap()
@@ -41,6 +45,7 @@ async fn hdfs_keeps_what_a_store_promises() {
     a_lost_answer_is_settled_by_what_is_there(&cluster).await;
     a_quota_is_a_store_that_is_full_and_passes(&mut cluster).await;
     without_sync_files_are_durable_when_closed(&mut cluster).await;
+    no_call_waits_for_ever(&mut cluster).await;
     a_name_node_that_was_away_is_used_again(&mut cluster).await;
 }
 
@@ -148,12 +153,37 @@ async fn a_quota_is_a_store_that_is_full_and_passes(cluster: &mut MiniCluster) {
 async fn without_sync_files_are_durable_when_closed(cluster: &mut MiniCluster) {
     cluster.erasure_code("coded", "XOR-2-1-1024k");
     let store = open(&cluster.url("coded")).await;
-    assert_eq!(store.durability(), Durability::Closed);
     assert_eq!(store.create(&key("made"), Bytes::from_static(b"first")).await.unwrap(), Created::Created);
     store.append(&key("grown"), 0, Bytes::from_static(b"one\n")).await.unwrap();
     store.append(&key("grown"), 4, Bytes::from_static(b"two\n")).await.unwrap();
     assert_eq!(store.read(&key("grown")).await.unwrap(), "one\ntwo\n");
-    assert_eq!(open(&cluster.url("suite")).await.durability(), Durability::Synced);
+}
+
+/// A name node whose answers stay away; and pipelines with a data node in them that is gone, of which the name node
+/// does not know yet: whatever the client makes of that, it ends. Then all goes on.
+async fn no_call_waits_for_ever(cluster: &mut MiniCluster) {
+    let proxy = Proxy::to(cluster.name_node());
+    let unanswered = open(&format!("hdfs://{}/ever", proxy.address())).await;
+    let store = Arc::new(open(&cluster.url("ever")).await);
+    proxy.hold_at(1, &[call("getFileInfo")]);
+    cluster.stop_data_node(0);
+    let mut writing = JoinSet::new();
+    for number in 0..12 {
+        let store = Arc::clone(&store);
+        writing.spawn(async move { store.append(&key(&format!("file-{number}")), 0, Bytes::from("line\n")).await });
+    }
+    let all = async { (unanswered.length(&key("file-0")).await, writing.join_all().await) };
+    let (length, _written) = tokio::time::timeout(Duration::from_secs(90), all).await.expect("every call ends");
+    assert!(length.is_err());
+
+    proxy.release();
+    cluster.start_data_nodes();
+    for number in 0..12 {
+        let file = key(&format!("file-{number}"));
+        let length = settled(&store, &file, 0).await;
+        store.append(&file, length as u64, Bytes::from(&b"line\n"[length..])).await.unwrap();
+        assert_eq!(store.read(&file).await.unwrap(), "line\n");
+    }
 }
 
 async fn a_name_node_that_was_away_is_used_again(cluster: &mut MiniCluster) {

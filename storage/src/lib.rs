@@ -36,5 +36,5 @@ pub use simulation::{Counts, SimDisk, is_crash};
 #[cfg(feature = "bucket")]
 pub use store::{BucketFailure, BucketOptions, BucketStore};
 #[cfg(feature = "hdfs")]
-pub use store::{Durability, HdfsFailure, HdfsOptions, HdfsStore};
+pub use store::{HdfsFailure, HdfsOptions, HdfsStore};
 pub use store::{FileStore, Key, KeyError, Linked, Listed, Store, StoreError};

@@ -38,7 +38,7 @@ pub use bucket::{BucketFailure, BucketOptions, BucketStore};
 pub use error::StoreError;
 pub use file::FileStore;
 #[cfg(feature = "hdfs")]
-pub use hdfs::{Durability, HdfsFailure, HdfsOptions, HdfsStore};
+pub use hdfs::{HdfsFailure, HdfsOptions, HdfsStore};
 pub use key::{Key, KeyError};
 
 /// A shared store of files.

@@ -11,15 +11,18 @@
 //!   answer is lost has happened exactly if its temporary, which nobody else
 //!   names, can no longer be deleted: see [`publish`].
 //! - **Durable means `hsync`**: every data node of the pipeline has synced the
-//!   bytes. Erasure-coded folders know no `hsync`; there closing is all there
-//!   is, and [`HdfsStore::durability`] says so.
+//!   bytes. Erasure-coded files know no `hsync`; there closing is all there is.
+//! - **Who only reads writes nothing**, not even to find something out: there
+//!   may be no room for it.
 //! - **A lease left by a crash is recovered**, by the next append. Until then
 //!   the length that HDFS reports is one that lease recovery can only confirm
 //!   or raise.
 //! - **A reader never takes a file for shorter than it is**: while an append is
 //!   open HDFS does not serve the last block, so a read that wants it waits,
 //!   and says so after [`PATIENCE`].
+//! - **No call waits for ever**, whatever the cluster does: see [`answer`].
 
+mod answer;
 mod append;
 mod error;
 mod publish;
@@ -36,9 +39,10 @@ use hdfs_native::{Client, ClientBuilder, WriteOptions};
 
 use super::{Key, Linked, Listed, Store, StoreError};
 use crate::publish::Created;
+use answer::answered;
 pub use error::HdfsFailure;
 
-/// How long a call waits for another one's append or a lease's recovery.
+/// How long a call waits for an answer, for another one's append, or for a lease's recovery.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Set unless the options say otherwise: a call that no name node answers fails within seconds. Whoever made it knows
 /// better than it does what to do meanwhile; a failover takes a few such calls.
@@ -65,16 +69,6 @@ pub struct HdfsOptions {
     pub settings: Vec<(String, String)>,
 }
 
-/// What is done before bytes count as durable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// Every data node that holds them has synced them to its disk.
-    Synced,
-    /// Every data node that holds them has them in memory: the folder is
-    /// erasure-coded, for which HDFS has no sync.
-    Closed,
-}
-
 /// A [`Store`] in a folder of HDFS.
 pub struct HdfsStore {
     client: Client,
@@ -82,15 +76,12 @@ pub struct HdfsStore {
     root: String,
     url: String,
     create: WriteOptions,
-    durability: Durability,
 }
 
 impl HdfsStore {
     /// Opens the store in the folder that `url` names: `hdfs://host:port/path`,
     /// `hdfs://nameservice/path`, `hdfs:///path` (of `fs.defaultFS`), or the
     /// same with `viewfs`. The folder is made with the first file.
-    ///
-    /// Finds out how durable files can be made in it, by writing one.
     ///
     /// # Errors
     /// What the URL, the Hadoop configuration or the cluster is refused for.
@@ -116,15 +107,10 @@ impl HdfsStore {
         if let Some(block_size) = options.block_size {
             create = create.block_size(block_size);
         }
-        let mut store =
-            HdfsStore { client, root: root.to_owned(), url: url.to_owned(), create, durability: Durability::Synced };
-        store.durability = store.probe().await?;
+        let store = HdfsStore { client, root: root.to_owned(), url: url.to_owned(), create };
+        // Whether it lets us in is said now, by whoever opens it, and not by the first that happens to read.
+        store.length_of(&store.path(&Key::root())).await?;
         Ok(store)
-    }
-
-    /// How durable files are made here.
-    pub fn durability(&self) -> Durability {
-        self.durability
     }
 
     fn path(&self, key: &Key) -> String {
@@ -145,7 +131,7 @@ fn split(url: &str) -> Option<(Option<String>, &str)> {
 
 impl fmt::Debug for HdfsStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HdfsStore").field("url", &self.url).field("durability", &self.durability).finish()
+        f.debug_struct("HdfsStore").field("url", &self.url).finish()
     }
 }
 
@@ -188,7 +174,7 @@ impl Store for HdfsStore {
     }
 
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
-        let deleted = self.client.delete(&self.path(key), false).await;
+        let deleted = answered(self.client.delete(&self.path(key), false)).await;
         deleted.map(drop).map_err(|error| HdfsFailure::from(error).of("delete", key))
     }
 

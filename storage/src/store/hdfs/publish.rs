@@ -6,10 +6,12 @@
 //! still on its way; if it was not there any more the rename has happened.
 
 use bytes::Bytes;
+use hdfs_native::file::FileWriter;
 use hdfs_native::{HdfsError, WriteOptions};
 
+use super::answer::{answered, written};
 use super::error::{Kind, kind};
-use super::{Durability, HdfsFailure, HdfsStore};
+use super::{HdfsFailure, HdfsStore};
 use crate::publish::Created;
 
 impl HdfsStore {
@@ -21,7 +23,7 @@ impl HdfsStore {
             self.remove(&temporary).await;
             return Err(error.into());
         }
-        match self.client.rename(&temporary, path, overwrite).await {
+        match answered(self.client.rename(&temporary, path, overwrite)).await {
             Ok(()) => Ok(Created::Created),
             Err(error) => self.settle(error, &temporary, path, overwrite).await,
         }
@@ -41,7 +43,7 @@ impl HdfsStore {
             Ok(None) => return Ok(Created::Created),
             Err(_) => return Err(HdfsFailure::Unknown(error)),
         }
-        match self.client.delete(temporary, false).await {
+        match answered(self.client.delete(temporary, false)).await {
             Ok(true) if kind(&error) == Kind::Exists => Ok(Created::Exists),
             Ok(true) if !overwrite && self.length_of(path).await?.is_some() => Ok(Created::Exists),
             Ok(true) => Err(error.into()),
@@ -52,12 +54,8 @@ impl HdfsStore {
 
     /// Writes a file that is not there, durably.
     pub(super) async fn write_new(&self, path: &str, bytes: Bytes) -> Result<(), HdfsError> {
-        let mut writer = self.client.create(path, self.options()).await?;
-        writer.write_bytes(bytes).await?;
-        if self.durability == Durability::Synced {
-            writer.hsync().await?;
-        }
-        writer.close().await
+        let mut writer = answered(self.client.create(path, self.options())).await?;
+        finish(&mut writer, bytes).await
     }
 
     /// Options for a file that must not be there.
@@ -65,25 +63,26 @@ impl HdfsStore {
         self.create.clone().overwrite(false).create_parent(true)
     }
 
-    /// Whether files can be synced here, found by syncing one.
-    pub(super) async fn probe(&self) -> Result<Durability, HdfsFailure> {
-        let path = temporary(&format!("{}/probe", self.root));
-        let mut writer = self.client.create(&path, self.options()).await?;
-        writer.write_bytes(Bytes::from_static(b"hourglass")).await?;
-        let synced = writer.hsync().await;
-        writer.close().await?;
-        self.remove(&path).await;
-        match synced {
-            Ok(()) => Ok(Durability::Synced),
-            Err(HdfsError::OperationFailed(text)) if text.contains("erasure-coded") => Ok(Durability::Closed),
-            Err(error) => Err(error.into()),
-        }
-    }
-
     /// Best effort: a temporary that stays is harmless.
     async fn remove(&self, temporary: &str) {
-        let _ = self.client.delete(temporary, false).await;
+        let _ = answered(self.client.delete(temporary, false)).await;
     }
+}
+
+/// Writes these bytes, has every data node sync them, and closes. Where files are erasure-coded and none can sync,
+/// closing has to do.
+pub(super) async fn finish(writer: &mut FileWriter, bytes: Bytes) -> Result<(), HdfsError> {
+    written(bytes.len(), async {
+        if !bytes.is_empty() {
+            writer.write_bytes(bytes).await?;
+            match writer.hsync().await {
+                Err(HdfsError::OperationFailed(text)) if text.contains("erasure-coded") => {}
+                synced => synced?,
+            }
+        }
+        writer.close().await
+    })
+    .await
 }
 
 fn temporary(path: &str) -> String {
