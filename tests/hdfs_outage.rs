@@ -7,23 +7,23 @@
 
 mod support;
 
-use std::path::Path;
+use std::time::Duration;
 
 use support::hdfs::MiniCluster;
-use support::{DEADLINE, Ended, Hourglass, Senders, assert_all_there, run, until, until_within};
+use support::{Machine, Senders, assert_all_there, until};
 
 #[test]
 fn an_acknowledged_line_survives_what_clusters_do() {
     let Some(mut cluster) = MiniCluster::start() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let world = World { data: folder.path().join("data"), store: cluster.url("hourglass") };
-    let senders = Senders::start(2);
+    let machine = Machine::new(folder.path().join("data"), &cluster.url("hourglass"));
+    let senders = Senders::paced(2, Duration::from_millis(5));
 
-    let server = world.start();
+    let server = machine.up();
     senders.connect_to(server.address);
     senders.until_acked(2_000);
-    until("the first rebuild from HDFS", || world.status()["batch"]["messages"].as_u64() > Some(0));
-    world.verified();
+    until("the first rebuild from HDFS", || machine.built() > 0);
+    machine.verified();
 
     cluster.restart_name_node();
     senders.until_acked(2_000);
@@ -34,128 +34,72 @@ fn an_acknowledged_line_survives_what_clusters_do() {
 
     // Away for more than three rotations: generations pile up, the monitor goes on.
     cluster.stop_name_node();
-    let before = world.generation();
+    let before = machine.generation();
     senders.until_acked(2_000);
-    until("rotations without a store", || world.generation() > before + 3);
+    until("rotations without a store", || machine.generation() > before + 3);
+    // Also one that is started meanwhile.
+    server.kill();
+    let server = machine.up();
+    senders.connect_to(server.address);
+    senders.until_acked(2_000);
+    let told = machine.run("status --check");
+    assert_eq!(told.code, Some(1));
+    assert!(told.stdout.contains("cannot open the store") && told.stdout.contains("generation"), "{}", told.stdout);
     cluster.start_name_node();
-    let caught_up = world.generation();
+    let caught_up = machine.generation();
     // What was open when the name node went has to be recovered by the data nodes first.
-    until_within(3 * DEADLINE, "the store to catch up", || world.published() >= Some(caught_up - 1));
-    world.verified();
+    until("the store to catch up", || machine.published() >= Some(caught_up - 1));
+    machine.verified();
 
     // Killed, most likely with a lease held: the next one takes it.
     server.kill();
-    let server = world.start();
+    let server = machine.up();
     senders.connect_to(server.address);
     senders.until_acked(2_000);
 
     let sent = senders.stop();
     let (status, log) = server.drained();
     assert!(status.success(), "{log}");
-    assert_all_there(&sent, &world.run("cat --data DATA").fine().stdout);
-    world.verified();
+    assert_all_there(&sent, &machine.run("cat").fine().stdout);
+    machine.verified();
 
     // Elsewhere, with nothing but the store: once all is uploaded and built, the same answer.
-    let server = world.start();
-    let last = world.generation();
-    until("the last cut", || world.published() >= Some(last));
+    let server = machine.up();
+    let last = machine.generation();
+    until("the last cut", || machine.published() >= Some(last));
     server.drained();
-    world.run("rebuild --data DATA").fine();
-    let here = world.run("query --data DATA --every 1d --from -1d --format csv").fine().stdout;
-    let elsewhere = world.elsewhere("query --every 1d --from -1d --format csv").fine().stdout;
+    machine.run("rebuild").fine();
+    let here = machine.run("query --every 1d --from -1d --format csv").fine().stdout;
+    let elsewhere = machine.elsewhere("query --every 1d --from -1d --format csv").fine().stdout;
     assert_eq!(elsewhere, here);
-    world.elsewhere("verify").fine();
-    world.elsewhere("services").fine();
-    a_machine_is_lost_and_another_takes_its_id(&world);
+    machine.elsewhere("verify").fine();
+    machine.elsewhere("services").fine();
+    a_machine_is_lost_and_another_takes_its_id(&machine);
 }
 
 /// What had reached HDFS is counted, once; then the same id goes on above it, on a machine of its own.
-fn a_machine_is_lost_and_another_takes_its_id(world: &World) {
-    let server = world.start();
+fn a_machine_is_lost_and_another_takes_its_id(machine: &Machine) {
+    let server = machine.up();
     let load = format!("client load --connect {} --ack --messages 3000 --service lost", server.address);
-    world.run_plain(&load).fine();
+    machine.run_plain(&load).fine();
     server.kill();
-    std::fs::remove_dir_all(&world.data).unwrap();
+    std::fs::remove_dir_all(&machine.data).unwrap();
 
     let id = host_name();
-    world.elsewhere(&format!("monitors seal {id}")).fine();
-    assert!(world.elsewhere("monitors list").fine().stdout.contains("sealed"));
-    world.elsewhere("rebuild").fine();
-    world.elsewhere("verify").fine();
-    let before = world.elsewhere("cat").fine().stdout.lines().count();
+    machine.elsewhere(&format!("monitors seal {id}")).fine();
+    assert!(machine.elsewhere("monitors list").fine().stdout.contains("sealed"));
+    machine.elsewhere("rebuild").fine();
+    machine.elsewhere("verify").fine();
+    let before = machine.elsewhere("cat").fine().stdout.lines().count();
 
-    let server = world.start();
+    let server = machine.up();
     let load = format!("client load --connect {} --ack --messages 700 --service found", server.address);
-    world.run_plain(&load).fine();
+    machine.run_plain(&load).fine();
     server.drained();
-    world.verified();
-    assert_eq!(world.run("cat --data DATA").fine().stdout.lines().count(), before + 700);
+    machine.verified();
+    assert_eq!(machine.run("cat").fine().stdout.lines().count(), before + 700);
 }
 
 fn host_name() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim().to_owned()
-}
-
-/// One monitor's machine and the store.
-struct World {
-    data: std::path::PathBuf,
-    store: String,
-}
-
-impl World {
-    fn start(&self) -> Hourglass {
-        Hourglass::start(
-            &self.data,
-            &self.with_store(
-                "up --data DATA --schedule */2_*_*_*_*_* --refresh-every 500ms --upload-every 300ms --rebuild-wait 1s \
-             --views-grace 1s",
-            ),
-        )
-    }
-
-    fn with_store(&self, line: &str) -> String {
-        format!("{line} --store {}", self.store)
-    }
-
-    /// A command on the monitor's machine.
-    fn run(&self, line: &str) -> Ended {
-        run(&self.data, &self.with_store(line))
-    }
-
-    /// A command that has nothing to do with the store.
-    fn run_plain(&self, line: &str) -> Ended {
-        run(&self.data, line)
-    }
-
-    /// A command on a machine that has only the store.
-    fn elsewhere(&self, line: &str) -> Ended {
-        run(Path::new("/nonexistent"), &self.with_store(line))
-    }
-
-    #[track_caller]
-    fn verified(&self) {
-        self.run("verify --data DATA").fine();
-        self.elsewhere("verify").fine();
-    }
-
-    fn status(&self) -> serde_json::Value {
-        let status = self.run("status --data DATA --format json");
-        serde_json::from_str(&status.stdout).unwrap_or_default()
-    }
-
-    /// The generation that is being written.
-    fn generation(&self) -> u64 {
-        self.live()["generation"].as_u64().unwrap_or(0)
-    }
-
-    /// The newest generation whose cut is in the store.
-    fn published(&self) -> Option<u64> {
-        self.live()["cut"].as_u64()
-    }
-
-    /// What the monitor tells of itself, store or not.
-    fn live(&self) -> serde_json::Value {
-        let status = std::fs::read(self.data.join("status.json")).unwrap_or_default();
-        serde_json::from_slice(&status).unwrap_or_default()
-    }
 }

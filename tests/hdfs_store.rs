@@ -12,11 +12,15 @@ mod support {
     pub use skip::skip;
 }
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 use hdfs_native::{Client, ClientBuilder};
 use hourglass_storage::{Created, Durability, HdfsOptions, HdfsStore, Key, Store, StoreError};
-use support::hdfs::MiniCluster;
+use support::hdfs::{MiniCluster, call};
 use support::proxy::Proxy;
+use tokio::task::JoinSet;
 
 async fn open(url: &str) -> HdfsStore {
     HdfsStore::open(url, &HdfsOptions::default()).await.unwrap()
@@ -44,6 +48,7 @@ async fn hdfs_keeps_what_a_store_promises() {
     files_have_the_owner_the_group_and_the_mode_asked_for(&cluster).await;
     who_may_only_read_reads_and_leaves_nothing(&cluster).await;
     mounts_that_a_view_puts_together_are_a_store(&cluster).await;
+    no_call_waits_for_ever(&mut cluster).await;
     a_name_node_that_was_away_is_used_again(&mut cluster).await;
 }
 
@@ -235,6 +240,33 @@ async fn mounts_that_a_view_puts_together_are_a_store(cluster: &MiniCluster) {
     let rest = HdfsStore::open("viewfs://view/store", &options).await.unwrap();
     rest.create(&key("made"), Bytes::from_static(b"other")).await.unwrap();
     assert_eq!(open(&cluster.url("rest/store")).await.read(&key("made")).await.unwrap(), "other");
+}
+
+/// A name node whose answers stay away; and pipelines with a data node in them that is gone, of which the name node
+/// does not know yet: whatever the client makes of that, it ends. Then all goes on.
+async fn no_call_waits_for_ever(cluster: &mut MiniCluster) {
+    let proxy = Proxy::to(cluster.name_node());
+    let unanswered = open(&format!("hdfs://{}/ever", proxy.address())).await;
+    let store = Arc::new(open(&cluster.url("ever")).await);
+    proxy.hold_at(1, &[call("getFileInfo")]);
+    cluster.stop_data_node(0);
+    let mut writing = JoinSet::new();
+    for number in 0..12 {
+        let store = Arc::clone(&store);
+        writing.spawn(async move { store.append(&key(&format!("file-{number}")), 0, Bytes::from("line\n")).await });
+    }
+    let all = async { (unanswered.length(&key("file-0")).await, writing.join_all().await) };
+    let (length, _written) = tokio::time::timeout(Duration::from_secs(90), all).await.expect("every call ends");
+    assert!(length.is_err());
+
+    proxy.release();
+    cluster.start_data_nodes();
+    for number in 0..12 {
+        let file = key(&format!("file-{number}"));
+        let length = settled(&store, &file, 0).await;
+        store.append(&file, length as u64, Bytes::from(&b"line\n"[length..])).await.unwrap();
+        assert_eq!(store.read(&file).await.unwrap(), "line\n");
+    }
 }
 
 async fn a_name_node_that_was_away_is_used_again(cluster: &mut MiniCluster) {

@@ -124,6 +124,28 @@ fn a_deep_verification_needs_a_monitors_files() {
 }
 
 #[test]
+fn a_data_folder_writes_to_one_store_and_makes_none_in_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let [data, one, other] = ["data", "one", "other"].map(|name| folder.path().join(name));
+    let with = |store: &Path, line: &str| run(&data, &format!("{line} --data DATA --store {}", store.display()));
+    drop(Hourglass::start(&data, &format!("up --data DATA --store {}", one.display())));
+    fs::create_dir(&other).unwrap();
+    built(&other);
+
+    let stores =
+        [(other.join("data/store"), "is not the one that"), (folder.path().join("unmounted"), "there is no store")];
+    for (store, why) in stores {
+        for line in ["up", "monitor", "query", "status", "rebuild", "import /dev/null"] {
+            let refused = with(&store, line);
+            assert_eq!(refused.code, Some(2), "{line}: {refused:?}");
+            assert!(refused.stderr.contains(why) && refused.stderr.contains("--store URL"), "{}", refused.stderr);
+        }
+    }
+    assert!(!folder.path().join("unmounted").exists());
+    with(&one, "status").fine();
+}
+
+#[test]
 fn the_quarantine_is_asked_by_whole_minutes_too() {
     let folder = tempfile::tempdir().unwrap();
     let (data, _) = built(folder.path());

@@ -21,7 +21,9 @@
 //! - **A reader never takes a file for shorter than it is**: while an append is
 //!   open HDFS does not serve the last block, so a read that wants it waits,
 //!   and says so after [`PATIENCE`].
+//! - **No call waits for ever**, whatever the cluster does: see [`answer`].
 
+mod answer;
 mod append;
 mod error;
 mod kept;
@@ -40,11 +42,12 @@ use hdfs_native::{Client, WriteOptions};
 
 use super::{Key, Linked, Listed, Store, StoreError};
 use crate::publish::Created;
+use answer::answered;
 pub use error::HdfsFailure;
 pub use kept::{Durability, Kept};
 use open::NewFolder;
 
-/// How long a call waits for another one's append or a lease's recovery.
+/// How long a call waits for an answer, for another one's append, or for a lease's recovery.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often it looks meanwhile.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -139,7 +142,7 @@ impl Store for HdfsStore {
     }
 
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
-        let deleted = self.client.delete(&self.path(key), false).await;
+        let deleted = answered(self.client.delete(&self.path(key), false)).await;
         deleted.map(drop).map_err(|error| HdfsFailure::from(error).of("delete", key))
     }
 

@@ -1,14 +1,18 @@
 //! Appending: under the file's lease, at a length checked under it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hdfs_native::HdfsError;
 use hdfs_native::file::FileWriter;
 
+use super::answer::answered;
 use super::error::{Kind, kind};
-use super::publish::sync;
+use super::publish::finish;
 use super::{HdfsFailure, HdfsStore, PATIENCE, PAUSE};
+
+/// The longest time between two looks at a lease.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 impl HdfsStore {
     /// Appends if the file is `expected` bytes long, absent being 0. Returns
@@ -21,11 +25,8 @@ impl HdfsStore {
             return Ok(0);
         };
         let found = self.length_of(path).await?.unwrap_or(0);
-        if found == expected && !bytes.is_empty() {
-            writer.write_bytes(bytes).await?;
-            sync(&mut writer).await?;
-        }
-        writer.close().await?;
+        let bytes = if found == expected { bytes } else { Bytes::new() };
+        finish(&mut writer, bytes).await?;
         Ok(found)
     }
 
@@ -33,8 +34,9 @@ impl HdfsStore {
     /// file.
     async fn open_for_append(&self, path: &str) -> Result<Option<FileWriter>, HdfsFailure> {
         let deadline = Instant::now() + PATIENCE;
+        let mut pause = PAUSE;
         loop {
-            let error = match self.client.append(path).await {
+            let error = match answered(self.client.append(path)).await {
                 Ok(writer) => return Ok(Some(writer)),
                 Err(error) => error,
             };
@@ -48,13 +50,15 @@ impl HdfsStore {
             if Instant::now() > deadline {
                 return Err(HdfsFailure::Busy);
             }
-            tokio::time::sleep(PAUSE).await;
+            // The name node takes up a recovery that failed only after thirty heartbeats: no use in asking often.
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
     /// Asks for the lease of whoever holds it; asking again is fine.
     async fn recover(&self, path: &str) -> Result<(), HdfsError> {
-        match self.client.recover_lease(path).await {
+        match answered(self.client.recover_lease(path)).await {
             Ok(_) => Ok(()),
             Err(error) if kind(&error) == Kind::Leased => Ok(()),
             Err(error) => Err(error),

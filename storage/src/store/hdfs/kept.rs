@@ -1,5 +1,6 @@
 //! What HDFS says about how it keeps a file: found by asking the name node, without writing anything.
 
+use super::answer::answered;
 use super::{HdfsFailure, HdfsStore};
 use crate::store::{Key, StoreError};
 
@@ -38,10 +39,10 @@ impl HdfsStore {
     }
 
     async fn kept_at(&self, path: &str) -> Result<Kept, HdfsFailure> {
-        let status = self.client.get_file_info(path).await?;
+        let status = answered(self.client.get_file_info(path)).await?;
         let replication = status.replication.unwrap_or(0);
         // The client tells no coding policy. Copies take whole multiples of the length, their number; parity does not.
-        let taken = self.client.get_content_summary(path).await?.space_consumed;
+        let taken = answered(self.client.get_content_summary(path)).await?.space_consumed;
         let copied = taken == status.length as u64 * u64::from(replication);
         let durability = if copied { Durability::Synced } else { Durability::Closed };
         Ok(Kept { durability, replication, owner: status.owner, group: status.group, mode: status.permission })

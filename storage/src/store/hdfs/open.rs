@@ -4,6 +4,7 @@
 use hdfs_native::{Client, ClientBuilder, HdfsError, WriteOptions};
 use tokio::sync::OnceCell;
 
+use super::answer::answered;
 use super::error::{Kind, kind};
 use super::{HdfsFailure, HdfsOptions, HdfsStore};
 
@@ -74,14 +75,14 @@ impl HdfsStore {
 
     async fn make_folder(&self) -> Result<(), HdfsError> {
         let path = self.folder();
-        match self.client.get_file_info(path).await {
+        match answered(self.client.get_file_info(path)).await {
             Err(error) if kind(&error) == Kind::Absent => {}
             found => return found.map(drop),
         }
         // Two that make it at once make the same.
-        self.client.mkdirs(path, self.folder.mode.unwrap_or(0o755), true).await?;
+        answered(self.client.mkdirs(path, self.folder.mode.unwrap_or(0o755), true)).await?;
         match &self.folder.group {
-            Some(group) => self.client.set_owner(path, None, Some(group)).await,
+            Some(group) => answered(self.client.set_owner(path, None, Some(group))).await,
             None => Ok(()),
         }
     }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use hdfs_native::file::FileWriter;
 use hdfs_native::{HdfsError, WriteOptions};
 
+use super::answer::{answered, written};
 use super::error::{Kind, kind};
 use super::{HdfsFailure, HdfsStore};
 use crate::publish::Created;
@@ -22,7 +23,7 @@ impl HdfsStore {
             self.remove(&temporary).await;
             return Err(error.into());
         }
-        match self.client.rename(&temporary, path, overwrite).await {
+        match answered(self.client.rename(&temporary, path, overwrite)).await {
             Ok(()) => Ok(Created::Created),
             Err(error) => self.settle(error, &temporary, path, overwrite).await,
         }
@@ -42,7 +43,7 @@ impl HdfsStore {
             Ok(None) => return Ok(Created::Created),
             Err(_) => return Err(HdfsFailure::Unknown(error)),
         }
-        match self.client.delete(temporary, false).await {
+        match answered(self.client.delete(temporary, false)).await {
             Ok(true) if kind(&error) == Kind::Exists => Ok(Created::Exists),
             Ok(true) if !overwrite && self.length_of(path).await?.is_some() => Ok(Created::Exists),
             Ok(true) => Err(error.into()),
@@ -54,12 +55,8 @@ impl HdfsStore {
     /// Writes a file that is not there, durably.
     pub(super) async fn write_new(&self, path: &str, bytes: Bytes) -> Result<(), HdfsError> {
         self.prepare_folder().await?;
-        let mut writer = self.client.create(path, self.options()).await?;
-        if !bytes.is_empty() {
-            writer.write_bytes(bytes).await?;
-            sync(&mut writer).await?;
-        }
-        writer.close().await
+        let mut writer = answered(self.client.create(path, self.options())).await?;
+        finish(&mut writer, bytes).await
     }
 
     /// Options for a file that must not be there.
@@ -69,16 +66,24 @@ impl HdfsStore {
 
     /// Best effort: a temporary that stays is harmless.
     async fn remove(&self, temporary: &str) {
-        let _ = self.client.delete(temporary, false).await;
+        let _ = answered(self.client.delete(temporary, false)).await;
     }
 }
 
-/// Has every data node sync what was written; where files are erasure-coded and none can, closing has to do.
-pub(super) async fn sync(writer: &mut FileWriter) -> Result<(), HdfsError> {
-    match writer.hsync().await {
-        Err(HdfsError::OperationFailed(text)) if text.contains("erasure-coded") => Ok(()),
-        synced => synced,
-    }
+/// Writes these bytes, has every data node sync them, and closes. Where files are erasure-coded and none can sync,
+/// closing has to do.
+pub(super) async fn finish(writer: &mut FileWriter, bytes: Bytes) -> Result<(), HdfsError> {
+    written(bytes.len(), async {
+        if !bytes.is_empty() {
+            writer.write_bytes(bytes).await?;
+            match writer.hsync().await {
+                Err(HdfsError::OperationFailed(text)) if text.contains("erasure-coded") => {}
+                synced => synced?,
+            }
+        }
+        writer.close().await
+    })
+    .await
 }
 
 fn temporary(path: &str) -> String {

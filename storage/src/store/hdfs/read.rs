@@ -4,8 +4,10 @@ use std::ops::Range;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use hdfs_native::HdfsError;
 use hdfs_native::client::FileStatus;
 
+use super::answer::answered;
 use super::error::{Kind, kind};
 use super::{HdfsFailure, HdfsStore, PATIENCE, PAUSE};
 use crate::publish::is_temporary;
@@ -15,7 +17,7 @@ use crate::store::{Key, Listed};
 impl HdfsStore {
     /// The file's length, `None` without the file.
     pub(super) async fn length_of(&self, path: &str) -> Result<Option<u64>, HdfsFailure> {
-        match self.client.get_file_info(path).await {
+        match answered(self.client.get_file_info(path)).await {
             Ok(status) => Ok(Some(status.length as u64)),
             Err(error) if kind(&error) == Kind::Absent => Ok(None),
             Err(error) => Err(error.into()),
@@ -26,7 +28,7 @@ impl HdfsStore {
     pub(super) async fn read_stretch(&self, path: &str, range: Range<u64>) -> Result<Bytes, HdfsFailure> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let reader = self.client.read(path).await?;
+            let reader = answered(self.client.read(path)).await?;
             let served = reader.file_length() as u64;
             // Less is served than there is while the last block is being appended to.
             if served >= range.end || self.length_of(path).await?.is_none_or(|length| length <= served) {
@@ -70,7 +72,7 @@ impl HdfsStore {
     /// Removes every temporary that has not changed for `age`, by the name
     /// node's times.
     pub(super) async fn remove_old(&self, age: Duration) -> Result<usize, HdfsFailure> {
-        let files = match self.client.list_status(&self.path(&Key::root()), true).await {
+        let files = match self.statuses(&self.path(&Key::root()), true).await {
             Ok(files) => files,
             Err(error) if kind(&error) == Kind::Absent => return Ok(0),
             Err(error) => return Err(error.into()),
@@ -80,7 +82,7 @@ impl HdfsStore {
         for file in files.iter().filter(|file| !file.isdir) {
             let name = file.path.rsplit('/').next().unwrap_or_default();
             let old = now.saturating_sub(Duration::from_millis(file.modification_time));
-            if is_temporary(name) && old >= age && self.client.delete(&file.path, false).await? {
+            if is_temporary(name) && old >= age && answered(self.client.delete(&file.path, false)).await? {
                 removed += 1;
             }
         }
@@ -89,7 +91,7 @@ impl HdfsStore {
 
     /// What is in a folder under a key's name; nothing without the folder.
     async fn entries(&self, folder: &Key) -> Result<Vec<(String, FileStatus)>, HdfsFailure> {
-        let statuses = match self.client.list_status(&self.path(folder), false).await {
+        let statuses = match self.statuses(&self.path(folder), false).await {
             Ok(statuses) => statuses,
             Err(error) if kind(&error) == Kind::Absent => return Ok(Vec::new()),
             Err(error) => return Err(error.into()),
@@ -99,5 +101,15 @@ impl HdfsStore {
             is_part(&name).then_some((name, status))
         });
         Ok(named.collect())
+    }
+
+    /// What is in a folder, or below it; each step within its time, however many there are.
+    async fn statuses(&self, path: &str, recursive: bool) -> Result<Vec<FileStatus>, HdfsError> {
+        let entries = self.client.list_status_iter(path, recursive);
+        let mut statuses = Vec::new();
+        while let Some(status) = answered(async { entries.next().await.transpose() }).await? {
+            statuses.push(status);
+        }
+        Ok(statuses)
     }
 }
