@@ -13,7 +13,7 @@ mod skip;
 
 pub use acking::{AckingClient, message};
 pub use process::{Ended, Hourglass, hourglass, run};
-pub use senders::{Senders, assert_all_there};
+pub use senders::{Senders, assert_acked_there, assert_all_there};
 pub use skip::skip;
 
 use std::time::{Duration, Instant};
