@@ -44,7 +44,9 @@ fn a_monitor_is_sealed_under_load(world: &World) {
         let data = world.data.clone();
         move || run(&data, &load)
     });
-    support::until("lines in the store", || world.live()["uploaded"].as_str().is_some_and(|to| to.len() > "1:00000".len()));
+    support::until("lines in the store", || {
+        world.live()["uploaded"].as_str().is_some_and(|to| to.len() > "1:00000".len())
+    });
     world.elsewhere("monitors seal east").fine();
 
     let (status, log) = server.ended();

@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::future::Future;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,8 +24,8 @@ use tokio::sync::watch;
 struct Gated {
     inner: FileStore,
     gate: watch::Sender<Gate>,
-    /// How many appends have come to the gate.
-    arrived: watch::Sender<u64>,
+    /// How many appends it has held.
+    held: watch::Sender<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +38,9 @@ enum Gate {
 #[async_trait::async_trait]
 impl Store for Gated {
     async fn append(&self, key: &Key, expected: u64, bytes: Bytes) -> Result<(), StoreError> {
-        self.arrived.send_modify(|arrived| *arrived += 1);
+        if *self.gate.borrow() == Gate::Held {
+            self.held.send_modify(|held| *held += 1);
+        }
         let now = *self.gate.subscribe().wait_for(|gate| *gate != Gate::Held).await.unwrap();
         if now == Gate::Broken {
             return Err(StoreError::Unknown { operation: "append to", key: key.clone(), source: "away".into() });
@@ -81,12 +84,12 @@ impl Store for Gated {
         self.inner.remove_temporaries(age).await
     }
 
-    async fn link_from(&self, local: &Path, key: &Key) -> Result<Linked, StoreError> {
-        self.inner.link_from(local, key).await
+    async fn link_from(&self, _local: &Path, _key: &Key) -> Result<Linked, StoreError> {
+        Ok(Linked::Unsupported)
     }
 
-    fn local_path(&self, key: &Key) -> Option<PathBuf> {
-        self.inner.local_path(key)
+    fn local_path(&self, _key: &Key) -> Option<PathBuf> {
+        None
     }
 }
 
@@ -95,13 +98,14 @@ impl Gated {
         self.gate.send_replace(gate);
     }
 
-    /// Waits until an append has come to the gate since `before`.
-    async fn arrival(&self, before: u64) {
-        soon("an append", self.arrived.subscribe().wait_for(|arrived| *arrived > before)).await.unwrap();
-    }
-
-    fn arrived(&self) -> u64 {
-        *self.arrived.borrow()
+    /// Closes the gate; what is awaited is an append held there.
+    fn hold(&self) -> impl Future<Output = ()> {
+        let mut held = self.held.subscribe();
+        let before = *held.borrow();
+        self.set(Gate::Held);
+        async move {
+            soon("an append", held.wait_for(|held| *held > before)).await.unwrap();
+        }
     }
 
     /// Seals m1, as from another machine.
@@ -130,7 +134,7 @@ fn gated(gate: Gate) -> (Bed, Arc<Gated>) {
     let mut bed = Bed::local();
     bed.options.ack_after = AckAfter::Store;
     let inner = FileStore::new(Arc::clone(&bed.disk), bed.folder().store());
-    let store = Arc::new(Gated { inner, gate: watch::Sender::new(gate), arrived: watch::Sender::new(0) });
+    let store = Arc::new(Gated { inner, gate: watch::Sender::new(gate), held: watch::Sender::new(0) });
     bed.store = Arc::clone(&store) as Arc<dyn Store>;
     (bed, store)
 }
@@ -161,11 +165,10 @@ async fn nothing_is_acknowledged_before_the_store_has_it() {
     let running = bed.start().await;
     let mut client = running.client().await;
     assert_eq!(client.hello("c").await.resume, 0);
-    store.set(Gate::Held);
-    let before = store.arrived();
+    let held = store.hold();
     client.send(lines("a", 0..9) + "no message\n").await;
     running.durable(9).await;
-    store.arrival(before).await;
+    held.await;
     assert_silent(&mut client).await;
     store.set(Gate::Open);
     assert_eq!(client.acked(10).await.len(), 1, "the report comes with the ack");
@@ -209,10 +212,9 @@ async fn a_fence_between_append_and_ack_ends_the_monitor_and_tells_its_clients()
     let mut plain = running.client().await;
     plain.send("{").await;
 
-    store.set(Gate::Held);
-    let before = store.arrived();
+    let held = store.hold();
     client.send(lines("a", 10..20)).await;
-    store.arrival(before).await;
+    held.await;
     let ended = store.seal().await;
     store.set(Gate::Open);
     assert_eq!(frames_until_sealed(&mut client).await, [], "no ack behind a fence");
@@ -227,20 +229,18 @@ async fn a_fence_between_append_and_ack_ends_the_monitor_and_tells_its_clients()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sealed_monitor_begins_no_file_behind_the_one_on_its_way() {
-    let (mut bed, store) = gated(Gate::Held);
+    let (mut bed, store) = gated(Gate::Broken);
     bed.options.ack_after = AckAfter::Local;
     let running = bed.start().await;
     let mut client = running.client().await;
     client.hello("c").await;
-    // Files of three generations lie ready when the first append comes to the gate.
-    store.set(Gate::Broken);
+    // Files of three generations lie ready when the first append comes through.
     for round in 0..3 {
         client.send(lines("a", round * 10..round * 10 + 10)).await;
         client.acked((round + 1) * 10).await;
         running.monitor.rotate(Micros::new(support::NOW).unwrap()).await.unwrap();
     }
-    store.set(Gate::Held);
-    store.arrival(store.arrived()).await;
+    store.hold().await;
     let ended = store.seal().await;
     store.set(Gate::Open);
     let error = soon("the end", running.monitor.wait()).await.unwrap_err();
@@ -260,12 +260,11 @@ async fn a_restart_says_where_to_resume_once_the_store_has_all_before() {
     running.stop().await.unwrap();
     assert_eq!(client.rest().await, b"", "the store was away to the end");
 
-    store.set(Gate::Held);
-    let before = store.arrived();
+    let held = store.hold();
     let running = bed.start().await;
     let mut client = running.client().await;
     client.say_hello("c").await;
-    store.arrival(before).await;
+    held.await;
     assert_silent(&mut client).await;
     store.set(Gate::Open);
     match client.frame().await {
@@ -283,14 +282,15 @@ async fn half_way_to_the_reserve_status_warns_until_the_store_is_back() {
     bed.options.ack_after = AckAfter::Store;
     bed.options.disk_reserve = 1 << 20;
     let inner = FileStore::new(Arc::clone(&bed.disk), bed.folder().store());
-    let store = Arc::new(Gated { inner, gate: watch::Sender::new(Gate::Broken), arrived: watch::Sender::new(0) });
+    let store = Arc::new(Gated { inner, gate: watch::Sender::new(Gate::Broken), held: watch::Sender::new(0) });
     bed.store = Arc::clone(&store) as Arc<dyn Store>;
     sim.set_room(100 << 20);
     let running = bed.start().await;
     running.client().await.send(lines("a", 0..10_000)).await;
     running.durable(10_000).await;
     let warning = || bed.status().and_then(|status| status.warning);
-    until("the room to show", || bed.status().is_some_and(|status| status.room.is_some_and(|room| room > 80 << 20))).await;
+    until("the room to show", || bed.status().is_some_and(|status| status.room.is_some_and(|room| room > 80 << 20)))
+        .await;
     assert_eq!(warning(), None);
     sim.set_room(2 << 20);
     until("a warning", || warning().is_some_and(|warning| warning.contains("mend the store or make room"))).await;

@@ -67,7 +67,9 @@ impl Senders {
     pub fn abandon(self) -> Vec<u64> {
         self.shared.stop.store(true, Ordering::SeqCst);
         *self.shared.address.lock().unwrap() = None;
-        self.clients.into_iter().for_each(|client| drop(client.join().unwrap()));
+        for client in self.clients {
+            client.join().unwrap();
+        }
         self.shared.acked.iter().map(|acked| acked.load(Ordering::SeqCst)).collect()
     }
 
