@@ -1,9 +1,11 @@
 //! The one error of this crate. Each variant says what was done, with which peer or path, and why it failed; what to do
 //! next is the command line's to say.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io;
 use std::path::PathBuf;
+
+use schema::{ClientId, Incarnation, MonitorId};
 
 /// A failure, with where it happened.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +44,23 @@ pub enum ClientError {
         peer: String,
         /// The monitor's words.
         reason: String,
+    },
+    /// The monitor was sealed: it acknowledges nothing any more, and there is no other one that could.
+    #[error("{peer}: {reason}")]
+    Sealed {
+        /// The address.
+        peer: String,
+        /// The monitor's words.
+        reason: String,
+    },
+    /// Sessions ended with lines that were not acknowledged. Whether the monitor has them nobody can tell: they are
+    /// never sent again by themselves.
+    #[error("{source}; {}", told(lines))]
+    Unacknowledged {
+        /// Which lines, by session.
+        lines: Vec<Unacknowledged>,
+        /// Why the first session ended.
+        source: Box<ClientError>,
     },
     /// What came back is not the protocol.
     #[error("{peer} sent an unexpected answer: {answer}")]
@@ -100,7 +119,64 @@ pub enum ClientError {
     },
 }
 
+/// Lines of one client without an acknowledgement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unacknowledged {
+    /// Whose lines.
+    pub client: ClientId,
+    /// The number of the first one.
+    pub first: u64,
+    /// And of the last one that was handed over.
+    pub last: u64,
+    /// Who was to acknowledge them.
+    pub monitor: MonitorId,
+    /// And which life of it.
+    pub incarnation: Incarnation,
+}
+
+impl Display for Unacknowledged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { client, first, last, monitor, incarnation } = self;
+        match last - first {
+            0 => write!(f, "line {first} of client {client} was")?,
+            _ => write!(f, "lines {first} to {last} of client {client} were")?,
+        }
+        write!(f, " not acknowledged by monitor {monitor}/{incarnation}")
+    }
+}
+
+fn told(lines: &[Unacknowledged]) -> String {
+    let told: Vec<_> = lines.iter().map(ToString::to_string).collect();
+    told.join("; ")
+}
+
 impl ClientError {
+    /// Why it failed, without what was not acknowledged.
+    pub fn cause(&self) -> &Self {
+        match self {
+            Self::Unacknowledged { source, .. } => source.cause(),
+            error => error,
+        }
+    }
+
+    /// Parts the lines that were not acknowledged from why.
+    pub(crate) fn part(self) -> (Self, Vec<Unacknowledged>) {
+        match self {
+            Self::Unacknowledged { lines, source } => (*source, lines),
+            error => (error, Vec::new()),
+        }
+    }
+
+    /// The same, naming these lines too.
+    pub(crate) fn with(self, more: impl IntoIterator<Item = Unacknowledged>) -> Self {
+        let (source, mut lines) = self.part();
+        lines.extend(more);
+        match lines.is_empty() {
+            true => source,
+            false => Self::Unacknowledged { lines, source: Box::new(source) },
+        }
+    }
+
     pub(crate) fn option(key: &'static str, value: impl Display, allowed: &'static str) -> Self {
         Self::Option { key, value: value.to_string(), allowed }
     }

@@ -27,7 +27,7 @@ mod session;
 mod sink;
 
 pub use clock::Now;
-pub use error::ClientError;
+pub use error::{ClientError, Unacknowledged};
 pub use generator::{Generator, Profile, Variety, service_names};
 pub use input::{Format, Input, digest};
 pub use latency::Latency;

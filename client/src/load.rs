@@ -13,11 +13,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Now;
-use crate::error::ClientError;
+use crate::error::{ClientError, Unacknowledged};
 use crate::generator::{Generator, Profile, Variety};
 use crate::latency::Latency;
 use crate::pace::Pace;
 use crate::progress::Progress;
+use crate::session::SessionReport;
 use crate::sink::{OnEvent, Shared, Sink, log_events};
 
 /// Messages generated and sent at once when nothing holds them back: about 144 kB.
@@ -127,23 +128,43 @@ pub async fn load(options: LoadOptions, token: CancellationToken) -> Result<Load
         sinks.push(Sink::open(&shared, options.client_of(connection)?).await?);
     }
     let start = Instant::now();
-    let mut tasks = JoinSet::new();
+    let (mut tasks, give_up) = (JoinSet::new(), CancellationToken::new());
     for (connection, sink) in (0..).zip(sinks) {
         let lane = Lane::new(&options, start, connection, sink)?;
-        tasks.spawn(lane.run(token.child_token()));
+        tasks.spawn(lane.run(token.child_token(), give_up.clone()));
     }
-    let mut report = LoadReport::default();
-    while let Some(joined) = tasks.join_next().await {
-        let (sent, session) = joined.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))?;
-        report.sent += sent;
-        report.acked += session.acked;
-        report.rejected += session.rejected;
-        report.reconnects += session.reconnects;
-        report.latency.merge(&session.latency);
-    }
+    let mut report = joined(tasks, &give_up).await?;
     report.elapsed = start.elapsed();
     Ok(report)
 }
+
+/// Awaits all lanes; after the first that fails the others give up, and every line without an acknowledgement is named.
+async fn joined(mut tasks: JoinSet<Ended>, give_up: &CancellationToken) -> Result<LoadReport, ClientError> {
+    let (mut report, mut failed, mut left) = (LoadReport::default(), None, Vec::new());
+    while let Some(joined) = tasks.join_next().await {
+        let (done, unacknowledged) = joined.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
+        left.extend(unacknowledged);
+        match done {
+            Ok((sent, session)) => {
+                report.sent += sent;
+                report.acked += session.acked;
+                report.rejected += session.rejected;
+                report.reconnects += session.reconnects;
+                report.latency.merge(&session.latency);
+            }
+            Err(error) => {
+                give_up.cancel();
+                let (cause, unacknowledged) = error.part();
+                left.extend(unacknowledged);
+                failed.get_or_insert(cause);
+            }
+        }
+    }
+    failed.map_or(Ok(report), |cause: ClientError| Err(cause.with(left)))
+}
+
+/// What a lane came to, and what it gave up.
+type Ended = (Result<(u64, SessionReport), ClientError>, Option<Unacknowledged>);
 
 /// One connection's part of a load.
 struct Lane {
@@ -185,8 +206,21 @@ impl Lane {
         })
     }
 
+    /// Does its part, unless it is to give up.
+    async fn run(mut self, token: CancellationToken, give_up: CancellationToken) -> Ended {
+        let done = tokio::select! {
+            biased;
+            done = self.work(token) => Some(done),
+            () = give_up.cancelled() => None,
+        };
+        match done {
+            Some(done) => (done, None),
+            None => (Ok((self.sent, SessionReport::default())), self.sink.unacknowledged()),
+        }
+    }
+
     /// Sends until it is enough or `token` ends it, between two batches, so that no line is cut.
-    async fn run(mut self, token: CancellationToken) -> Result<(u64, crate::SessionReport), ClientError> {
+    async fn work(&mut self, token: CancellationToken) -> Result<(u64, SessionReport), ClientError> {
         let in_time = |end: Instant| Instant::now() < end;
         while !token.is_cancelled() && self.generator.remaining() > 0 && self.end.is_none_or(in_time) {
             match self.pace.due(Instant::now()).saturating_sub(self.sent) {

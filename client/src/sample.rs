@@ -117,7 +117,7 @@ pub async fn sample(options: SampleOptions, token: CancellationToken) -> Result<
         }
     }
     match plain {
-        Some(plain) => plain.finish().await,
+        Some(mut plain) => plain.finish().await,
         None => Ok(()),
     }
 }

@@ -4,7 +4,7 @@
 //! learns how many lines of this client are durable already, keeps every line until it is acknowledged, and after a
 //! lost connection connects again and goes on where the monitor says.
 //! Must hold: it stops, rather than lose or double a line, when another monitor answers, or one that knows fewer
-//! lines than it acknowledged. `schema::protocol` has the bytes, `window.rs` the bookkeeping.
+//! lines than it acknowledged, or one that was sealed; it then names the lines that were not acknowledged. `schema::protocol` has the bytes, `window.rs` the bookkeeping.
 
 mod told;
 mod window;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use schema::{ClientId, Incarnation, MonitorId, Reject, ServerFrame, Welcome};
 use tokio::time::{Instant, timeout_at};
 
-use crate::error::ClientError;
+use crate::error::{ClientError, Unacknowledged};
 use crate::latency::Latency;
 pub use told::{SessionEvent, SessionReport};
 use window::Window;
@@ -129,7 +129,8 @@ impl Session {
     ///
     /// # Errors
     /// Whatever ends a session: [`ClientError::MonitorChanged`], [`ClientError::ResumeOutOfRange`],
-    /// [`ClientError::Protocol`], and [`ClientError::Connect`] when patience ends.
+    /// [`ClientError::Sealed`], [`ClientError::Protocol`], and [`ClientError::Connect`] when patience ends; within
+    /// [`ClientError::Unacknowledged`] if there are such lines.
     pub async fn room(&mut self) -> Result<(), ClientError> {
         while self.window.bytes() >= self.options.window {
             self.turn().await?;
@@ -187,8 +188,20 @@ impl Session {
         }
     }
 
-    /// One step: writes what fits, takes what came, or connects again.
+    /// The lines handed over and not acknowledged: where a session ends with an error, it names them.
+    pub(crate) fn unacknowledged(&self) -> Option<Unacknowledged> {
+        let (monitor, incarnation) = self.monitor.clone()?;
+        let (first, last) = (self.window.acked() + 1, self.window.last());
+        let client = self.options.client.clone();
+        (first <= last).then_some(Unacknowledged { client, first, last, monitor, incarnation })
+    }
+
     async fn turn(&mut self) -> Result<(), ClientError> {
+        self.step().await.map_err(|error| error.with(self.unacknowledged()))
+    }
+
+    /// One step: writes what fits, takes what came, or connects again.
+    async fn step(&mut self) -> Result<(), ClientError> {
         let Some(wire) = &mut self.wire else { return self.reconnect().await };
         match wire.turn(&mut self.window).await {
             Ok(lines) => self.take(&lines),
@@ -209,6 +222,7 @@ impl Session {
                     self.lost(&io::Error::new(io::ErrorKind::ConnectionAborted, reason));
                     break;
                 }
+                Ok(ServerFrame::Sealed(reason)) => return Err(self.sealed(reason)),
                 Ok(ServerFrame::Welcome(_)) => return Err(self.unexpected("a second welcome".to_owned())),
                 Err(line) => return Err(self.unexpected(line)),
             }
@@ -299,6 +313,7 @@ impl Session {
             Some(Ok(ServerFrame::Error(reason))) => {
                 Err(ClientError::Refused { peer: self.options.peer.clone(), reason })
             }
+            Some(Ok(ServerFrame::Sealed(reason))) => Err(self.sealed(reason)),
             Some(Err(line)) => Err(self.unexpected(line)),
             _ => Err(self.unexpected("no welcome".to_owned())),
         }
@@ -307,6 +322,10 @@ impl Session {
     fn lost(&mut self, error: &io::Error) {
         (self.on_event)(SessionEvent::Lost { error });
         self.wire = None;
+    }
+
+    fn sealed(&self, reason: String) -> ClientError {
+        ClientError::Sealed { peer: self.options.peer.clone(), reason }
     }
 
     fn unexpected(&self, answer: String) -> ClientError {

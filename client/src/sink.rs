@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
-use crate::error::ClientError;
+use crate::error::{ClientError, Unacknowledged};
 use crate::progress::Progress;
 use crate::session::{Session, SessionEvent, SessionOptions, SessionReport};
 
@@ -55,6 +55,14 @@ impl Sink {
         }
     }
 
+    /// The lines handed over and not acknowledged.
+    pub(crate) fn unacknowledged(&self) -> Option<Unacknowledged> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Acked(session) => session.unacknowledged(),
+        }
+    }
+
     /// An empty buffer.
     pub(crate) fn buffer(&mut self) -> Vec<u8> {
         match self {
@@ -84,10 +92,10 @@ impl Sink {
     }
 
     /// Ends the stream, and waits until everything arrived.
-    pub(crate) async fn finish(self) -> Result<SessionReport, ClientError> {
+    pub(crate) async fn finish(&mut self) -> Result<SessionReport, ClientError> {
         match self {
             Self::Plain(plain) => plain.finish().await.map(|()| SessionReport::default()),
-            Self::Acked(mut session) => {
+            Self::Acked(session) => {
                 session.settle().await?;
                 Ok(session.report())
             }
@@ -120,12 +128,12 @@ impl Plain {
         Ok(())
     }
 
-    pub(crate) async fn finish(mut self) -> Result<(), ClientError> {
+    pub(crate) async fn finish(&mut self) -> Result<(), ClientError> {
         match self.stream.shutdown().await {
             Ok(()) => match self.answer().await {
                 Ok(None) => Ok(()),
-                Ok(Some(reason)) => Err(ClientError::Refused { peer: self.peer, reason }),
-                Err(source) => Err(ClientError::Send { peer: self.peer, source }),
+                Ok(Some(reason)) => Err(ClientError::Refused { peer: self.peer.clone(), reason }),
+                Err(source) => Err(ClientError::Send { peer: self.peer.clone(), source }),
             },
             Err(source) => Err(self.failed(source).await),
         }
@@ -145,7 +153,7 @@ impl Plain {
         let mut answer = Vec::new();
         (&mut self.stream).take(4096).read_to_end(&mut answer).await?;
         let refusal = answer.split(|&byte| byte == b'\n').find_map(|line| match ServerFrame::parse(line) {
-            Ok(ServerFrame::Error(reason)) => Some(reason),
+            Ok(ServerFrame::Error(reason) | ServerFrame::Sealed(reason)) => Some(reason),
             _ => None,
         });
         Ok(refusal)

@@ -212,21 +212,65 @@ async fn broken_then(change: impl Fn(&mut Monitor) + Send + 'static) -> ClientEr
 }
 
 #[tokio::test]
-async fn a_session_stops_when_another_monitor_answers() {
+async fn a_session_stops_when_another_monitor_answers_and_names_the_lines_without_an_ack() {
     let error = broken_then(|monitor| monitor.incarnation = 7).await;
-    assert!(matches!(error, ClientError::MonitorChanged { .. }), "{error}");
+    let told = error.to_string();
+    assert!(told.ends_with("line 3 of client tester was not acknowledged by monitor east/0000000000000000"), "{told}");
+    assert!(matches!(error.cause(), ClientError::MonitorChanged { .. }), "{error}");
 }
 
 #[tokio::test]
 async fn a_session_stops_when_acknowledged_lines_are_gone() {
     let error = broken_then(|monitor| monitor.resume = Some(1)).await;
-    assert!(matches!(error, ClientError::ResumeOutOfRange { resume: 1, acked: 2, .. }), "{error}");
+    assert!(matches!(error.cause(), ClientError::ResumeOutOfRange { resume: 1, acked: 2, .. }), "{error}");
 }
 
 #[tokio::test]
 async fn a_session_stops_when_the_monitor_has_more_than_was_sent() {
     let error = broken_then(|monitor| monitor.resume = Some(4)).await;
-    assert!(matches!(error, ClientError::ResumeOutOfRange { resume: 4, sent: 3, .. }), "{error}");
+    assert!(matches!(error.cause(), ClientError::ResumeOutOfRange { resume: 4, sent: 3, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_session_stops_when_the_monitor_was_sealed_whether_it_hears_so_working_or_coming_back() {
+    for told_at_hello in [false, true] {
+        let address = sealed_after(3, told_at_hello).await;
+        let (mut session, _) = open(address, 1000).await.unwrap();
+        session.push(lines(8).concat(), Instant::now()).await.unwrap();
+        let error = session.settle().await.unwrap_err();
+        assert!(matches!(error.cause(), ClientError::Sealed { .. }), "{error}");
+        let ClientError::Unacknowledged { lines, .. } = &error else { panic!("{error}") };
+        assert_eq!((lines[0].first, lines[0].last), (4, 8));
+        assert!(error.to_string().contains("east was sealed; lines 4 to 8 of client tester were not acknowledged"));
+    }
+}
+
+/// A monitor that acknowledges so many lines of a client, and is then sealed: it says so at once, or on the next
+/// connection.
+async fn sealed_after(count: u64, told_at_hello: bool) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut hello = Vec::new();
+        let mut stream = BufReader::new(listener.accept().await.unwrap().0);
+        stream.read_until(b'\n', &mut hello).await.unwrap();
+        let monitor = MonitorId::new("east").unwrap();
+        send(&mut stream, &[ServerFrame::Welcome(Welcome::new(monitor, Incarnation::new(0), 0, 0))]).await.unwrap();
+        let mut line = Vec::new();
+        for _ in 0..count {
+            stream.read_until(b'\n', &mut line).await.unwrap();
+        }
+        send(&mut stream, &[ServerFrame::Ack(count)]).await.unwrap();
+        if told_at_hello {
+            drop(stream);
+            stream = BufReader::new(listener.accept().await.unwrap().0);
+            stream.read_until(b'\n', &mut hello).await.unwrap();
+        }
+        send(&mut stream, &[ServerFrame::Sealed("east was sealed".to_owned())]).await.unwrap();
+        // Closed with bytes unread, the connection would take back what was said.
+        while stream.read_until(b'\n', &mut line).await.is_ok_and(|read| read > 0) {}
+    });
+    address
 }
 
 #[tokio::test]
@@ -252,5 +296,5 @@ async fn an_acknowledgement_of_what_was_not_sent_ends_the_session() {
     let (mut session, _) = open(address, 1000).await.unwrap();
     session.push(lines(1).concat(), Instant::now()).await.unwrap();
     let error = session.settle().await.unwrap_err();
-    assert!(matches!(error, ClientError::Protocol { .. }), "{error}");
+    assert!(matches!(error.cause(), ClientError::Protocol { .. }), "{error}");
 }

@@ -67,9 +67,11 @@ pub(crate) struct TooManyClients;
 pub(crate) struct Superseded;
 
 impl Clients {
-    /// The table as recovered, for at most `max` clients.
-    pub(crate) fn new(recovered: impl IntoIterator<Item = (ClientId, ClientCount)>, max: usize) -> Self {
-        let table = recovered.into_iter().map(|(id, count)| (id, Entry::new(count))).collect();
+    /// The table as recovered, for at most `max` clients. What was recovered is durable already, or will be when it
+    /// is released.
+    pub(crate) fn new(recovered: impl IntoIterator<Item = (ClientId, ClientCount)>, max: usize, durable: bool) -> Self {
+        let durable = |count| if durable { count } else { ClientCount::default() };
+        let table = recovered.into_iter().map(|(id, count)| (id, Entry::new(count, durable(count)))).collect();
         Self { table, max, epochs: 0 }
     }
 
@@ -78,7 +80,10 @@ impl Clients {
         if !self.table.contains_key(client) && self.table.len() >= self.max {
             return Err(TooManyClients);
         }
-        let entry = self.table.entry(client.clone()).or_insert_with(|| Entry::new(ClientCount::default()));
+        let entry = self
+            .table
+            .entry(client.clone())
+            .or_insert_with(|| Entry::new(ClientCount::default(), ClientCount::default()));
         self.epochs += 1;
         let epoch = self.epochs;
         entry.epoch = epoch;
@@ -134,7 +139,7 @@ impl Clients {
 }
 
 impl Entry {
-    fn new(count: ClientCount) -> Self {
-        Self { epoch: 0, buffered: count, slot: 0, durable: watch::Sender::new(Durable { epoch: 0, count }) }
+    fn new(buffered: ClientCount, durable: ClientCount) -> Self {
+        Self { epoch: 0, buffered, slot: 0, durable: watch::Sender::new(Durable { epoch: 0, count: durable }) }
     }
 }

@@ -1,7 +1,7 @@
 //! The committer: the one thread that writes the log.
 //!
 //! In: full buffers and rotation requests from the [`Buffer`]. Out, in this
-//! order for each commit: log and journal synced, acks released, queue rows
+//! order for each commit: log and journal synced, acks released or held, queue rows
 //! appended, quarantine samples kept, progress published.
 //!
 //! What must hold: an ack follows the sync that covers it; a full disk stops
@@ -21,6 +21,7 @@ use tokio::sync::{oneshot, watch};
 use crate::buffer::{Buffer, Filling, Rotation, Work};
 use crate::error::MonitorError;
 use crate::health::{Cause, Health};
+use crate::held_acks::HeldAcks;
 use crate::quarantine::Quarantine;
 use crate::rows::OpenRows;
 
@@ -47,6 +48,8 @@ pub struct Progress {
 pub(crate) struct Committer {
     pub(crate) writer: Writer,
     pub(crate) buffer: Arc<Buffer>,
+    /// Where acks wait for the store, if they do.
+    pub(crate) held_acks: Option<Arc<HeldAcks>>,
     pub(crate) health: Arc<Health>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) disk: Arc<dyn Disk>,
@@ -93,7 +96,10 @@ impl Committer {
         let today = self.clock.now().date();
         if !batch.is_empty() {
             self.retry(batch.messages, |this| this.write(batch, today))?;
-            self.buffer.release(&batch.clients);
+            match &self.held_acks {
+                Some(held) => held.hold(&batch.clients),
+                None => self.buffer.release(&batch.clients),
+            }
             self.writer.append_queue(batch);
         }
         self.quarantine.keep(&buffer.samples, today);

@@ -8,7 +8,8 @@
 //! What must hold: it reads only with room in the buffer and a grant of the
 //! budget; a client that does not take its answers is not read, and holds
 //! little of what all share; on a drain everything already received is read,
-//! and an acking client is told of it.
+//! and an acking client is told of it; once the monitor was sealed, every client
+//! is told that, and nothing else.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use schema::ServerFrame;
-use tokio::io::Interest;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -44,6 +45,9 @@ const RECEIVED: Duration = Duration::from_millis(10);
 /// Bytes read at most once a drain has begun: more than a socket's buffer ever
 /// holds, so only what came after the drain began can be left out.
 const DRAIN_BYTES: usize = 16 << 20;
+
+/// How long a client may take to read that there will be no more acks.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// One connected client.
 #[derive(Debug)]
@@ -99,10 +103,20 @@ impl Connection {
 
     /// Serves it to its end, or until everything is to end at once.
     pub(crate) async fn serve(mut self) {
-        let abort = self.ingest.abort.clone();
+        let ingest = Arc::clone(&self.ingest);
+        let serving = async {
+            let sealed = tokio::select! {
+                biased;
+                () = ingest.sealed.cancelled() => true,
+                () = self.run() => false,
+            };
+            if sealed {
+                self.dismiss().await;
+            }
+        };
         tokio::select! {
-            () = self.run() => {}
-            () = abort.cancelled() => {}
+            () = serving => {}
+            () = ingest.abort.cancelled() => {}
         }
         let Self { stream, ingest, .. } = &mut self;
         if let Some(answers) = stream.answers() {
@@ -258,12 +272,35 @@ impl Connection {
     /// Says why the connection ends, if the client's buffer takes it.
     fn refuse(&mut self, refusal: &Refusal) {
         let reason = match refusal {
-            Refusal::Superseded => "a newer connection of this client has taken over",
-            Refusal::TooManyClients => "too many clients: clients.max are remembered already",
+            Refusal::Superseded => "a newer connection of this client has taken over".to_owned(),
+            Refusal::TooManyClients => "too many clients: clients.max are remembered already".to_owned(),
+            Refusal::Sealed => {
+                format!("monitor {} was sealed and acknowledges nothing any more", self.ingest.monitor)
+            }
         };
-        ServerFrame::Error(reason.to_owned()).encode(&mut self.out.frames);
+        let frame = match refusal {
+            Refusal::Sealed => ServerFrame::Sealed(reason.clone()),
+            _ => ServerFrame::Error(reason.clone()),
+        };
+        frame.encode(&mut self.out.frames);
         let _ = self.out.send(&self.socket);
         tracing::info!(peer = %self.peer, reason, "connection refused");
+    }
+
+    /// Says that this monitor was sealed, and waits a little until the client
+    /// has read it: closing with bytes unread would take it back.
+    async fn dismiss(&mut self) {
+        self.refuse(&Refusal::Sealed);
+        let told = async {
+            while !self.out.send(&self.socket)? {
+                self.socket.writable().await?;
+            }
+            self.socket.shutdown().await?;
+            let mut unread = vec![0; CAREFUL];
+            while self.socket.read(&mut unread).await? > 0 {}
+            io::Result::Ok(())
+        };
+        let _ = tokio::time::timeout(FAREWELL, told).await;
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use log::{CommitError, LogError};
+use schema::MonitorId;
 
 /// Why a monitor did not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +42,12 @@ pub enum MonitorError {
         messages: u64,
         /// Why they could not be written.
         reason: String,
+    },
+    /// It was sealed from elsewhere: its log has ended in the store.
+    #[error("monitor {id} was sealed: its log has ended in the store, and another machine may have its id")]
+    Sealed {
+        /// Its name.
+        id: MonitorId,
     },
     /// The monitor has stopped, so it cannot do that any more.
     #[error("the monitor has stopped")]

@@ -34,6 +34,8 @@ pub(crate) struct Ingest {
     pub(crate) incarnation: Incarnation,
     /// Accept no more; read what has been received, wait for its acks, end.
     pub(crate) drain: CancellationToken,
+    /// This monitor was sealed: tell the clients, and end.
+    pub(crate) sealed: CancellationToken,
     /// End at once.
     pub(crate) abort: CancellationToken,
 }

@@ -4,12 +4,12 @@
 //! |---|---|
 //! | how it starts, what can be asked of it, how it stops | [`Monitor`], [`World`], [`Options`] |
 //! | the way of a message | `listener.rs`, `connection.rs`, `stream.rs`, `intake.rs`, `buffer.rs`, `committer.rs` |
-//! | who is told what, exactly once | `clients.rs`, `answers.rs` |
+//! | who is told what, exactly once | `clients.rs`, `answers.rs`, `held_acks.rs` |
 //! | what bounds memory | `budget.rs` (between reads), `intake.rs` (in reads), `buffer.rs` (after them) |
 //! | how the store follows, and what goes when | `uploader.rs`, `retire.rs`, `upkeep.rs` |
-//! | what it tells people | [`Status`], `quarantine.rs` |
+//! | what it tells people | [`Status`], `room.rs`, `quarantine.rs` |
 //!
-//! What must hold: an ack follows the sync of log and journal that covers it; a line of a client counts once; whatever
+//! What must hold: an ack follows the sync of log and journal that covers it, and the upload if it is to; a line of a client counts once; whatever
 //! a peer sends, or does not, neither ends the process nor holds up others; memory is bounded by the options.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
@@ -24,6 +24,7 @@ mod connection;
 mod descriptors;
 mod error;
 mod health;
+mod held_acks;
 mod ingest;
 mod intake;
 mod listener;
@@ -33,6 +34,7 @@ mod outbox;
 mod quarantine;
 mod recovered;
 mod retire;
+mod room;
 mod rows;
 mod services;
 mod status;
@@ -44,7 +46,7 @@ mod uploader;
 pub use committer::Progress;
 pub use error::MonitorError;
 pub use monitor::{Monitor, Rotator, World};
-pub use options::Options;
+pub use options::{AckAfter, Options};
 pub use retire::{Covered, FindCovered};
 pub use status::{Activity, Status};
 pub use uploader::Uploaded;

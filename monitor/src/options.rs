@@ -2,11 +2,13 @@
 //!
 //! Values arrive parsed and checked; the binary owns names, flags and files.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use schema::{Metrics, MonitorId};
+use serde::{Deserialize, Serialize};
 
 /// The settings of one monitor. [`Options::new`] gives each its default.
 #[derive(Debug, Clone)]
@@ -31,6 +33,8 @@ pub struct Options {
     /// Bytes that may wait while the other buffer is written; beyond them no
     /// socket is read (`buffer.bytes`).
     pub buffer_bytes: usize,
+    /// What an ack promises (`ack.after`).
+    pub ack_after: AckAfter,
     /// Bytes after which a new day log file starts (`log.bytes`).
     pub log_bytes: u64,
     /// How far ahead of our clock a message may be (`accept.future`).
@@ -56,6 +60,25 @@ pub struct Options {
     pub views_grace: Duration,
 }
 
+/// Where a line is durable when it is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AckAfter {
+    /// On this machine's disk: it survives the process and the power.
+    Local,
+    /// In the store: it survives the machine.
+    Store,
+}
+
+impl fmt::Display for AckAfter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Local => "local",
+            Self::Store => "store",
+        })
+    }
+}
+
 impl Options {
     /// The defaults, for a data folder and an id.
     pub fn new(data: impl Into<PathBuf>, id: MonitorId) -> Self {
@@ -70,6 +93,7 @@ impl Options {
             buffer_messages: 50,
             buffer_linger: Duration::from_millis(20),
             buffer_bytes: 4 << 20,
+            ack_after: AckAfter::Local,
             log_bytes: 1024 * MIB,
             accept_future: Duration::from_secs(10 * 60),
             accept_services: 10_000,

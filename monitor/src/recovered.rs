@@ -12,8 +12,9 @@ use storage::{Disk, DiskLock};
 use crate::buffer::{Buffer, Limits};
 use crate::clients::Clients;
 use crate::error::MonitorError;
+use crate::held_acks::HeldAcks;
 use crate::monitor::World;
-use crate::options::Options;
+use crate::options::{AckAfter, Options};
 use crate::rows::OpenRows;
 use crate::services::Services;
 
@@ -27,6 +28,8 @@ pub(crate) struct Recovered {
     pub(crate) services: Arc<Services>,
     pub(crate) rows: OpenRows,
     pub(crate) buffer: Arc<Buffer>,
+    /// With `ack.after = store`.
+    pub(crate) held_acks: Option<Arc<HeldAcks>>,
 }
 
 impl Recovered {
@@ -55,10 +58,12 @@ impl Recovered {
             writer.rotate(now).map_err(MonitorError::Commit)?;
         }
         let services = Arc::new(services);
-        let clients = writer.state().clients().iter().map(|(id, count)| (id.clone(), *count));
-        let clients = Clients::new(clients, options.clients_max);
+        let counts = || writer.state().clients().iter().map(|(id, count)| (id.clone(), *count));
+        let clients = Clients::new(counts(), options.clients_max, options.ack_after == AckAfter::Local);
         let buffer = Arc::new(Buffer::new(Limits::of(options), clients, Arc::clone(&services)));
-        Ok(Self { lock, folder, identity, writer, services, rows: rows.unwrap_or_default(), buffer })
+        let held = || Arc::new(HeldAcks::new(Arc::clone(&buffer), counts()));
+        let held_acks = (options.ack_after == AckAfter::Store).then(held);
+        Ok(Self { lock, folder, identity, writer, services, rows: rows.unwrap_or_default(), buffer, held_acks })
     }
 }
 

@@ -11,7 +11,8 @@
 //!  "messages":1000,"messages_per_second":50.0,"rejected":{"invalid_json":1},
 //!  "services":4,"connections":4,"held_bytes":0,"held_bytes_peak":1048576,
 //!  "uploaded":"6:4096","cut":2|null,"upload_lag":0,"upload_behind_since":null|"<time>",
-//!  "upload_error":null|"<what the store said>"}
+//!  "upload_error":null|"<what the store said>",
+//!  "ack_after":"local"|"store","room":1048576|null,"warning":null|"<what is about to happen>"}
 //! ```
 //! Replaced by rename, never synced: after a power loss it may be empty or
 //! missing, which says as much as an old one. Its `time` tells whether its
@@ -34,6 +35,8 @@ use tokio_util::task::TaskTracker;
 use crate::committer::Progress;
 use crate::health::Reasons;
 use crate::ingest::Ingest;
+use crate::options::AckAfter;
+use crate::room::Room;
 use crate::services::Services;
 use crate::uploader::Uploaded;
 
@@ -86,6 +89,12 @@ pub struct Status {
     pub upload_behind_since: Option<String>,
     /// What went wrong with the last upload.
     pub upload_error: Option<String>,
+    /// Where a line is durable when it is acknowledged.
+    pub ack_after: AckAfter,
+    /// Bytes by which the log may grow before reading stops; `None` where the disk does not tell.
+    pub room: Option<u64>,
+    /// What is about to happen, and what to do before it does.
+    pub warning: Option<String>,
 }
 
 /// What a monitor is doing.
@@ -114,6 +123,8 @@ pub(crate) struct Reporter {
     pub(crate) progress: watch::Receiver<Progress>,
     pub(crate) reasons: watch::Receiver<Reasons>,
     pub(crate) uploaded: watch::Receiver<Uploaded>,
+    pub(crate) ack_after: AckAfter,
+    pub(crate) room: Room,
 }
 
 /// How often it is written.
@@ -147,6 +158,7 @@ impl Reporter {
         let reason = self.reasons.borrow().any().map(str::to_owned);
         let (since, before) = std::mem::replace(last, (Instant::now(), progress.messages));
         let seconds = since.elapsed().as_secs_f64().max(1e-3);
+        let room = self.room.look(uploaded.lag).ok();
         let state = match &reason {
             _ if stopped => Activity::Stopped,
             _ if self.ingest.drain.is_cancelled() => Activity::Draining,
@@ -177,6 +189,9 @@ impl Reporter {
             upload_lag: uploaded.lag,
             upload_behind_since: uploaded.behind_since.map(|since| since.to_string()),
             upload_error: uploaded.error,
+            ack_after: self.ack_after,
+            room: room.as_ref().map(|(room, _)| *room),
+            warning: room.and_then(|(_, warning)| warning),
         }
     }
 

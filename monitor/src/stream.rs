@@ -52,6 +52,8 @@ pub(crate) enum Refusal {
     Superseded,
     /// The client cannot be remembered: `clients.max`.
     TooManyClients,
+    /// This monitor was sealed: nothing is acknowledged any more.
+    Sealed,
 }
 
 impl Stream {

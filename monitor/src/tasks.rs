@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schema::MonitorId;
 use storage::DiskLock;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
@@ -29,6 +30,7 @@ use crate::options::Options;
 use crate::quarantine::Quarantine;
 use crate::recovered::Recovered;
 use crate::retire::Retirement;
+use crate::room::Room;
 use crate::status::Reporter;
 use crate::upkeep::Upkeep;
 use crate::uploader::{Sides, Uploaded, Uploader};
@@ -46,7 +48,10 @@ pub(crate) struct Tasks {
     pub(crate) uploaded: watch::Receiver<Uploaded>,
     buffer: Arc<Buffer>,
     health: Arc<Health>,
+    id: MonitorId,
     drain: CancellationToken,
+    /// This monitor was sealed.
+    sealed: CancellationToken,
     abort: CancellationToken,
     /// Everything is durable that will be.
     committed: CancellationToken,
@@ -69,9 +74,9 @@ impl Tasks {
         listener: TcpListener,
         address: SocketAddr,
     ) -> Result<Self, MonitorError> {
-        let Recovered { lock, folder, identity, writer, services, rows, buffer } = recovered;
+        let Recovered { lock, folder, identity, writer, services, rows, buffer, held_acks } = recovered;
         let World { disk, store, clock, find_covered } = world;
-        let [drain, abort, committed, stopped] = std::array::from_fn(|_| CancellationToken::new());
+        let [drain, sealed, abort, committed, stopped] = std::array::from_fn(|_| CancellationToken::new());
         let connections = TaskTracker::new();
         let most = make_room(options.listen_connections);
         let health = Arc::new(Health::new(Arc::clone(&buffer)));
@@ -87,6 +92,7 @@ impl Tasks {
             monitor: identity.id.clone(),
             incarnation: identity.incarnation,
             drain: drain.clone(),
+            sealed: sealed.clone(),
             abort: abort.clone(),
         });
         let reporter = Reporter {
@@ -99,23 +105,29 @@ impl Tasks {
             progress: progressed.clone(),
             reasons: health.reasons(),
             uploaded: has_uploaded.clone(),
+            ack_after: options.ack_after,
+            room: Room::new(Arc::clone(&disk), folder.clone(), options.disk_reserve),
         };
-        let (id, incarnation, k) = (identity.id, identity.incarnation, identity.k);
+        let (id, incarnation, k) = (identity.id.clone(), identity.incarnation, identity.k);
         let sides = Sides { store, disk: Arc::clone(&disk), folder: folder.clone(), id, incarnation, k };
         let upkeep = Upkeep {
-            uploader: Uploader::new(sides.clone(), options.upload_bytes),
+            uploader: Uploader::new(sides.clone(), options.upload_bytes, held_acks.is_some()),
             retirement: Retirement::new(sides, options.views_grace),
             find_covered,
+            held_acks: held_acks.clone(),
+            sealed: sealed.clone(),
             health: Arc::clone(&health),
             clock: Arc::clone(&clock),
             progress: progressed.clone(),
             uploaded,
+            retired: None,
             every: options.upload_every,
             bytes: options.upload_bytes,
         };
         let committer = Committer {
             writer,
             buffer: Arc::clone(&buffer),
+            held_acks,
             health: Arc::clone(&health),
             clock,
             quarantine: Quarantine::new(Arc::clone(&disk), folder.clone(), options.quarantine_bytes),
@@ -136,7 +148,9 @@ impl Tasks {
             upkeep: tokio::spawn(upkeep.run(committed.clone())),
             listening: tokio::spawn(listen(listener, ingest, connections.clone())),
             connections,
+            id: identity.id,
             drain,
+            sealed,
             abort,
             committed,
             stopped,
@@ -144,18 +158,20 @@ impl Tasks {
         })
     }
 
-    /// Waits until `stop` is cancelled, or the committer fails, and stops them
-    /// all, in order.
+    /// Waits until `stop` is cancelled, the committer fails, or this monitor turns
+    /// out to be sealed, and stops them all, in order.
     pub(crate) async fn run(mut self, stop: CancellationToken) -> Result<(), MonitorError> {
         let failed = tokio::select! {
             () = stop.cancelled() => None,
+            () = self.sealed.cancelled() => None,
             ended = &mut self.committer => Some(ended),
         };
         self.drain.cancel();
         let listening = self.listening.await;
         self.connections.close();
-        // Where nothing can become durable, there is nothing to wait for.
-        let hopeless = failed.is_some() || self.health.reasons().borrow().any().is_some();
+        // Where nothing can become durable, there is nothing to wait for but that the clients are told.
+        let blocked = self.health.reasons().borrow().any().is_some() && !self.sealed.is_cancelled();
+        let hopeless = failed.is_some() || blocked;
         if hopeless || tokio::time::timeout(DRAIN, self.connections.wait()).await.is_err() {
             self.abort.cancel();
             self.connections.wait().await;
@@ -173,6 +189,9 @@ impl Tasks {
 
         // A thread that gives no answer has panicked.
         ended.unwrap_or(Err(MonitorError::Panicked))?;
+        if self.sealed.is_cancelled() {
+            return Err(MonitorError::Sealed { id: self.id });
+        }
         for (task, ended) in [("listener", listening), ("upkeep", upkeep), ("status", reporter)] {
             ended.map_err(|source| MonitorError::Task { task, source })?;
         }

@@ -1,18 +1,25 @@
 //! Upkeep: the task that keeps the store up to date and retires what it can.
 //!
 //! A round begins every `upload.every`, when `upload.bytes` more are durable,
-//! and at each rotation; a last one when the monitor stops. A store that does
-//! not answer costs nothing but lag: the next round goes on where it stands.
+//! at each rotation, and as soon as an ack waits for the store; a last one when
+//! the monitor stops. A store that does not answer costs nothing but lag: the
+//! next round goes on where it stands, no sooner for acks that wait. A monitor
+//! that was sealed uploads nothing more.
+//!
+//! What must hold: acks held for the store go out after a round that ended well,
+//! and only those held when it began (`held_acks.rs`).
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use storage::Clock;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::committer::Progress;
 use crate::health::{Cause, Health};
+use crate::held_acks::HeldAcks;
 use crate::retire::{FindCovered, Retirement};
 use crate::uploader::{UploadError, Uploaded, Uploader};
 
@@ -27,10 +34,16 @@ pub(crate) struct Upkeep {
     pub(crate) uploader: Uploader,
     pub(crate) retirement: Retirement,
     pub(crate) find_covered: FindCovered,
+    /// What is acknowledged when the store has it.
+    pub(crate) held_acks: Option<Arc<HeldAcks>>,
+    /// Cancelled once the store says that this monitor was sealed.
+    pub(crate) sealed: CancellationToken,
     pub(crate) health: Arc<Health>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) progress: watch::Receiver<Progress>,
     pub(crate) uploaded: watch::Sender<Uploaded>,
+    /// When it was last looked for what may go.
+    pub(crate) retired: Option<Instant>,
     /// `upload.every`.
     pub(crate) every: Duration,
     /// `upload.bytes`.
@@ -40,13 +53,13 @@ pub(crate) struct Upkeep {
 impl Upkeep {
     /// Works until `stopped`, when everything is durable, and then once more.
     pub(crate) async fn run(mut self, stopped: CancellationToken) {
+        let sealed = self.sealed.clone();
         let work = async {
             while !stopped.is_cancelled() {
-                self.round().await;
+                let done = self.round().await;
                 tokio::select! {
                     () = stopped.cancelled() => {}
-                    () = tokio::time::sleep(self.every) => {}
-                    () = due(&mut self.progress, self.bytes) => {}
+                    () = self.pause(done) => {}
                 }
             }
             for _ in 0..LAST_ATTEMPTS {
@@ -60,6 +73,8 @@ impl Upkeep {
             tokio::time::sleep(LAST_ROUND).await;
         };
         tokio::select! {
+            biased;
+            () = sealed.cancelled() => {}
             () = work => {}
             () = too_late => {
                 tracing::warn!("the store did not answer; what it lacks is uploaded after the next start");
@@ -67,14 +82,39 @@ impl Upkeep {
         }
     }
 
+    /// Waits until the next round is due, after one that is `done` or failed.
+    async fn pause(&mut self, done: bool) {
+        let held_acks = self.held_acks.as_deref().filter(|_| done);
+        let acks = async {
+            match held_acks {
+                Some(held) => held.waiting().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(self.every) => {}
+            () = due(&mut self.progress, self.bytes) => {}
+            () = acks => {}
+        }
+    }
+
     /// One round; whether the store is up to date.
     async fn round(&mut self) -> bool {
+        if let Some(held) = &self.held_acks {
+            held.begin();
+        }
         let done = self.uploader.round().await;
+        if let Some(held) = self.held_acks.as_ref().filter(|_| done.is_ok()) {
+            held.release();
+        }
         let error = done.as_ref().err().map(ToString::to_string);
         match &done {
             Ok(()) => self.health.go_on(Cause::Store),
-            Err(UploadError::Ahead { .. } | UploadError::Fenced { .. }) => {
-                self.health.stop(Cause::Store, error.as_deref().unwrap_or_default())
+            Err(error @ (UploadError::Ahead { .. } | UploadError::Fenced { .. })) => {
+                self.health.stop(Cause::Store, &error.to_string());
+                if matches!(error, UploadError::Fenced { .. }) {
+                    self.sealed.cancel();
+                }
             }
             Err(_) => {}
         }
@@ -88,7 +128,9 @@ impl Upkeep {
             tracing::warn!(error, "upload failed");
         }
         self.uploaded.send_replace(uploaded);
-        if done.is_ok() {
+        // Rounds that follow one another for acks need not each look for what may go.
+        if done.is_ok() && self.retired.is_none_or(|last| last.elapsed() >= self.every) {
+            self.retired = Some(Instant::now());
             self.retire().await;
         }
         done.is_ok()

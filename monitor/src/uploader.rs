@@ -8,7 +8,12 @@
 //! changed.
 //!
 //! Where the store can, a closed file is hard-linked into it, and an open one
-//! left alone; elsewhere files are appended to as they grow.
+//! left alone; elsewhere, and where acks wait for the store, files are appended
+//! to as they grow.
+//!
+//! A round ends well only if the fence was looked for after its last append and
+//! was not there. It is also looked for before a file is begun: whoever seals
+//! this monitor leaves room for one more file, the one on its way at that moment.
 //!
 //! Before anything is written the store is looked through once ([`check`]).
 
@@ -105,10 +110,11 @@ struct OpenFile {
 }
 
 impl Uploader {
-    /// An uploader that has not looked yet.
-    pub(crate) fn new(sides: Sides, bytes: u64) -> Self {
+    /// An uploader that has not looked yet. With `acks` open files are brought
+    /// up to date too, so nothing is linked.
+    pub(crate) fn new(sides: Sides, bytes: u64, acks: bool) -> Self {
         // A store with paths on this machine can most often be linked into.
-        let links = sides.store.local_path(&layout::store()).is_some();
+        let links = !acks && sides.store.local_path(&layout::store()).is_some();
         Self {
             sides,
             bytes: bytes.max(1),
@@ -144,7 +150,7 @@ impl Uploader {
         closed.chain(open).map(lacking).sum()
     }
 
-    /// Brings the store up to date. After an error it can be called again.
+    /// Brings the store up to date with what is durable when it begins. After an error it can be called again.
     pub(crate) async fn round(&mut self) -> Result<(), UploadError> {
         self.look().await?;
         self.find_fence().await?;
@@ -235,6 +241,7 @@ impl Uploader {
         let local = self.sides.folder.log_file(date, &self.sides.id, seq);
         // A tail that was never committed must not come along.
         if self.links && self.sides.disk.length(&local)? == Some(length) {
+            self.find_fence().await?;
             match self.sides.store.link_from(&local, &key).await? {
                 Linked::Linked => {
                     self.uploaded.position = end;
@@ -254,7 +261,11 @@ impl Uploader {
             return Ok(());
         }
         let key = self.key(seq, date);
-        let mut stored = self.sides.store.length(&key).await?.unwrap_or(0);
+        let found = self.sides.store.length(&key).await?;
+        if found.is_none() {
+            self.find_fence().await?;
+        }
+        let mut stored = found.unwrap_or(0);
         // Also where nothing is lacking: an append settles what an interrupted one left, and only then it is durable.
         loop {
             if stored > length {

@@ -9,6 +9,7 @@
 //! monitor  {"reject":{"line":<n>,"reason":"<Reject>"}}     before the ack that covers the line
 //! monitor  {"ack":<n>}                                     lines 1 to n are durable; coalesced
 //! monitor  {"error":"<text>"}                              the request is refused, and why, for people
+//! monitor  {"error":"<text>","sealed":true}                the monitor was sealed: it acknowledges nothing any more
 //! ```
 //! Frames are written without white space and read with any; fields that are not known are passed over, so that a
 //! later version can add some.
@@ -62,6 +63,8 @@ pub enum ServerFrame {
     },
     /// What was asked for is refused, and why.
     Error(String),
+    /// The same, for good: this monitor was sealed, and what it has not acknowledged it never will.
+    Sealed(String),
 }
 
 /// Whether a connection's first line is a greeting, right or wrong: `{"hourglass"`, with any white space between.
@@ -115,6 +118,7 @@ impl ServerFrame {
                 line.reject = Some(RejectLine { line: *number, reason: *reason });
             }
             ServerFrame::Error(text) => line.error = Some(text.into()),
+            ServerFrame::Sealed(text) => (line.error, line.sealed) = (Some(text.into()), true),
         }
         write_line(out, &line);
     }
@@ -128,6 +132,7 @@ impl ServerFrame {
             ServerLine { hourglass: Some(welcome), .. } => welcome.read().map(ServerFrame::Welcome),
             ServerLine { ack: Some(n), .. } => Ok(ServerFrame::Ack(n)),
             ServerLine { reject: Some(RejectLine { line, reason }), .. } => Ok(ServerFrame::Reject { line, reason }),
+            ServerLine { error: Some(text), sealed: true, .. } => Ok(ServerFrame::Sealed(text.into_owned())),
             ServerLine { error: Some(text), .. } => Ok(ServerFrame::Error(text.into_owned())),
             _ => Err(Error::Frame { problem: "neither hourglass, ack, reject nor error".into() }),
         }
@@ -149,6 +154,8 @@ struct ServerLine<'a> {
     reject: Option<RejectLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    sealed: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -231,6 +238,7 @@ mod tests {
             "{\"reject\":{\"line\":3,\"reason\":\"wrong_type\"}}\n"
         );
         assert_eq!(line(&ServerFrame::Error("no \"room\"".into())), "{\"error\":\"no \\\"room\\\"\"}\n");
+        assert_eq!(line(&ServerFrame::Sealed("gone".into())), "{\"error\":\"gone\",\"sealed\":true}\n");
     }
 
     #[test]
@@ -270,7 +278,8 @@ mod tests {
                 ServerFrame::Welcome(Welcome::new(monitor, Incarnation::new(incarnation), resume, rejected)),
                 ServerFrame::Ack(resume),
                 ServerFrame::Reject { line: resume, reason: Reject::from_code(code).unwrap() },
-                ServerFrame::Error(text),
+                ServerFrame::Error(text.clone()),
+                ServerFrame::Sealed(text),
             ] {
                 let line = line(&frame);
                 prop_assert_eq!(line.matches('\n').count(), 1);

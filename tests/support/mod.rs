@@ -17,7 +17,7 @@ pub use acking::{AckingClient, message};
 pub use machine::Machine;
 pub use process::{Ended, Hourglass, hourglass, run};
 pub use scheduler::Scheduler;
-pub use senders::{Senders, assert_all_there};
+pub use senders::{Senders, assert_acked_there, assert_all_there};
 pub use skip::skip;
 
 use std::time::{Duration, Instant};

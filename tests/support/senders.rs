@@ -72,6 +72,16 @@ impl Senders {
         until("acknowledgements", || self.acked() >= enough);
     }
 
+    /// The monitor is gone for good: returns each client's highest acknowledged line.
+    pub fn abandon(self) -> Vec<u64> {
+        self.shared.stop.store(true, Ordering::SeqCst);
+        *self.shared.address.lock().unwrap() = None;
+        for client in self.clients {
+            client.join().unwrap();
+        }
+        self.shared.acked.iter().map(|acked| acked.load(Ordering::SeqCst)).collect()
+    }
+
     /// Lets every client finish its batch; returns how many lines each has sent, all of them acknowledged.
     pub fn stop(self) -> Vec<u64> {
         self.shared.stop.store(true, Ordering::SeqCst);
@@ -80,6 +90,18 @@ impl Senders {
             assert_eq!(acked.load(Ordering::SeqCst), *sent, "the last batch was acknowledged");
         }
         sent
+    }
+}
+
+/// Asserts that what `cat` printed begins with every line that was acknowledged, each once and in its client's order.
+#[track_caller]
+pub fn assert_acked_there(acked: &[u64], printed: &str) {
+    let printed = lines_by_client(printed);
+    for (which, acked) in acked.iter().enumerate() {
+        let seen = &printed[&service(which)];
+        let expected: Vec<u64> = (1..=seen.len() as u64).collect();
+        assert!(*seen == expected, "client {which}: {} lines, in order, once", seen.len());
+        assert!(seen.len() as u64 >= *acked, "client {which}: {} lines, {acked} were acknowledged", seen.len());
     }
 }
 
@@ -107,6 +129,9 @@ impl Shared {
         loop {
             let address = *self.address.lock().unwrap();
             let Some(mut client) = address.and_then(|address| AckingClient::connect(address, &id)) else {
+                if address.is_none() && self.stop.load(Ordering::SeqCst) {
+                    return acked.load(Ordering::SeqCst);
+                }
                 thread::park_timeout(Duration::from_millis(5));
                 continue;
             };

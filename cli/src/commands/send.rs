@@ -150,13 +150,17 @@ fn now() -> Arc<dyn Fn() -> Micros + Send + Sync> {
 
 /// Says what to do about a peer that is not there.
 fn advised(error: anyhow::Error) -> anyhow::Error {
-    match error.downcast_ref::<client::ClientError>() {
+    match error.downcast_ref::<client::ClientError>().map(client::ClientError::cause) {
         Some(client::ClientError::Connect { .. }) => {
             error.advise("is a monitor running there? `hourglass up --data DIR` starts one on 127.0.0.1:7070")
         }
         Some(client::ClientError::MonitorChanged { .. }) => {
             error.advise("use another --client id to send everything again to the monitor that answers now")
         }
+        Some(client::ClientError::Sealed { .. }) => error.advise(
+            "every line acknowledged as durable in the store counts; look for the others with `hourglass cat` before \
+             you send them again, to another monitor and with another --client id",
+        ),
         Some(client::ClientError::Option { key: "client", .. }) => {
             error.advise("name it with --client ID: the same input again, under the same id, goes on where it was")
         }

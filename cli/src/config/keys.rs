@@ -3,7 +3,7 @@
 
 use super::setting::{Address, Endpoint, Folder, Maybe, Setting, Size, Span, Switch, Whole, Word};
 use super::setting_hdfs::{FilePath, Mode, Name};
-use super::setting_nouns::Cron;
+use super::setting_nouns::{AckPoint, Cron};
 use super::store_url::StoreUrl;
 use chrono_tz::Tz;
 use schema::{Metrics, MonitorId};
@@ -146,6 +146,8 @@ keys! {
     buffer_linger: Span<0, { 10 * SECOND }> = "buffer.linger", "20ms", MONITORS;
     /// Size of one half of the double buffer; a full one stops reading from the sockets.
     buffer_bytes: Size<{ 128 * KIB }, GIB> = "buffer.bytes", "4MiB", MONITORS;
+    /// What an acknowledgement promises. `local`: the line is fsynced on this machine's disk; it survives the process and the power. `store`: it is durable in the store as well; it survives the loss of this machine, and comes as late as the store answers.
+    ack_after: AckPoint = "ack.after", "local", MONITORS;
     /// A day log file is closed at this size.
     log_bytes: Size<{ 64 * KIB }, TIB> = "log.bytes", "1GiB", MONITORS;
     /// Free space below which the monitor stops acknowledging, until there is room again.

@@ -1,8 +1,10 @@
-//! The settings that are nouns of hourglass: a monitor's id, the metrics, a schedule, a time zone.
+//! The settings that are nouns of hourglass: a monitor's id, the metrics, what an ack promises, a schedule, a time
+//! zone.
 
 use std::fmt;
 
 use chrono_tz::Tz;
+use monitor::AckAfter;
 use schema::{MAX_METRICS, Metrics, MonitorId};
 
 use super::setting::Setting;
@@ -43,6 +45,29 @@ impl Setting for Tz {
     }
 }
 
+/// Where a line is durable when it is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AckPoint(pub(crate) AckAfter);
+
+impl fmt::Display for AckPoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Setting for AckPoint {
+    const PLACEHOLDER: &'static str = "WHERE";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let points = [AckAfter::Local, AckAfter::Store];
+        points.into_iter().find(|point| point.to_string() == text).map(Self).ok_or_else(|| "it is neither".into())
+    }
+
+    fn allowed() -> String {
+        "local or store".into()
+    }
+}
+
 /// A schedule in the form people write it; the zone it is read in is a key of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cron(pub(crate) String);
@@ -78,6 +103,8 @@ mod tests {
         assert!(Metrics::read("cpu,cpu").is_err());
         assert!(Cron::read("*/10 * * * * *").is_ok());
         assert!(Cron::read("@hourly").is_ok());
+        assert_eq!(AckPoint::read("store"), Ok(AckPoint(AckAfter::Store)));
+        assert!(AckPoint::read("Store").is_err());
         assert!(Cron::read("whenever").is_err());
         assert!(Tz::read("Europe/Berlin").is_ok());
         assert!(Tz::read("Mars/Olympus").is_err());

@@ -118,7 +118,7 @@ impl Running {
         self.tasks.spawn(rotation.run(stop));
         self.tasks.spawn(async move {
             let _refresh_once_more = guard;
-            Ok(monitor.wait().await?)
+            monitor.wait().await.map_err(monitoring::advised)
         });
         self.tasks.spawn(async { tokio::task::spawn_blocking(|| refresh.run()).await.context("refresh failed") });
         Ok(published)

@@ -51,6 +51,17 @@ pub(super) async fn start(place: &Place, settings: &Settings, stop: Cancellation
     })
 }
 
+/// Says what to do about a monitor that ended.
+pub(super) fn advised(error: MonitorError) -> anyhow::Error {
+    match error {
+        MonitorError::Sealed { .. } => anyhow!(error).advise(
+            "what it acknowledged as durable in the store counts there; what it had not uploaded is in this data \
+             folder; to go on here, start a monitor with a folder of its own, with --data DIR and another --id",
+        ),
+        error => anyhow!(error),
+    }
+}
+
 /// The id asked for, else the one this folder has, else the host name.
 fn id(place: &Place, settings: &Settings) -> Result<MonitorId> {
     if let Some(id) = &settings.id.0 {
@@ -77,6 +88,7 @@ fn options(place: &Place, settings: &Settings, id: MonitorId) -> Result<Options>
         buffer_messages: settings.buffer_messages.0,
         buffer_linger: settings.buffer_linger.0,
         buffer_bytes: count(settings.buffer_bytes.0),
+        ack_after: settings.ack_after.0,
         log_bytes: settings.log_bytes.0,
         accept_future: settings.accept_future.0,
         accept_services: count(settings.accept_services.0),

@@ -44,11 +44,11 @@ impl Wire {
     pub(super) async fn turn(&mut self, window: &mut Window) -> io::Result<Vec<u8>> {
         let interest = if window.pending() { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
         let ready = self.stream.ready(interest).await?;
-        if ready.is_writable() {
-            self.write(window)?;
-        }
-        if ready.is_readable() {
-            return self.read();
+        let written = if ready.is_writable() { self.write(window) } else { Ok(()) };
+        // A monitor that closed may have said why: that is read first.
+        if ready.is_readable() || written.is_err() {
+            let read = self.read()?;
+            return if read.is_empty() { written.map(|()| read) } else { Ok(read) };
         }
         Ok(Vec::new())
     }

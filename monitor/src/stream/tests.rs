@@ -21,7 +21,7 @@ fn ingest() -> Ingest {
     let services = Arc::new(Services::new([], 2));
     let limits = Limits { items: 1, linger: Duration::ZERO, bytes: usize::MAX };
     Ingest {
-        buffer: Arc::new(Buffer::new(limits, Clients::new([], 10), Arc::clone(&services))),
+        buffer: Arc::new(Buffer::new(limits, Clients::new([], 10, true), Arc::clone(&services))),
         intakes: Intakes::new(Metrics::default(), services),
         budget: Budget::new(1 << 20, 1),
         connections: 1,
@@ -30,6 +30,7 @@ fn ingest() -> Ingest {
         monitor: MonitorId::new("m").unwrap(),
         incarnation: Incarnation::new(1),
         drain: CancellationToken::new(),
+        sealed: CancellationToken::new(),
         abort: CancellationToken::new(),
     }
 }

@@ -34,6 +34,9 @@ fn monitor(state: &State, now: Micros) -> Vec<String> {
             live.reason.as_deref().unwrap_or("it does not say why")
         ));
     }
+    if let Some(warning) = &live.warning {
+        problems.push(format!("monitor {id}: {warning}"));
+    }
     if let Some(error) = &live.upload_error {
         problems.push(format!("monitor {id} cannot upload: {error}"));
     }

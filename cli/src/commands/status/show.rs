@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 
 use anyhow::Result;
+use monitor::AckAfter;
 use serde_json::{Value, json};
 
 use super::gather::State;
 use crate::answer::covered;
 use crate::kept::Kept;
 use crate::open::Place;
-use crate::progress::grouped;
+use crate::progress::{bytes, grouped};
 
 /// For people: a line a fact.
 pub(super) fn text(place: &Place, state: &State, problems: &[String]) -> String {
@@ -50,6 +51,16 @@ pub(super) fn text(place: &Place, state: &State, problems: &[String]) -> String 
                 })
             ),
         );
+        line(
+            "acks",
+            match live.ack_after {
+                AckAfter::Local => "once fsynced on this machine".to_owned(),
+                AckAfter::Store => "once durable in the store".to_owned(),
+            },
+        );
+        if let Some(room) = live.room {
+            line("room", format!("{} more before the monitor stops reading", bytes(room)));
+        }
         for (reason, count) in rejected(live) {
             line("rejected", format!("{} {reason}", grouped(count)));
         }
