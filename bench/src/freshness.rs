@@ -51,7 +51,7 @@ pub(crate) fn run(workshop: &Workshop, report: &mut Report) -> Result<()> {
 type Position = (u64, u64);
 
 /// How far the newest day log has been written.
-fn written(folder: &Path) -> Result<Option<Position>> {
+pub(crate) fn written(folder: &Path) -> Result<Option<Position>> {
     let mut newest = None;
     for day in entries(&folder.join("log"))? {
         for file in entries(&day)? {
@@ -75,7 +75,7 @@ fn visible(folder: &Path) -> Result<Position> {
     Ok(newest)
 }
 
-fn entries(folder: &Path) -> Result<Vec<std::path::PathBuf>> {
+pub(crate) fn entries(folder: &Path) -> Result<Vec<std::path::PathBuf>> {
     match std::fs::read_dir(folder) {
         Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),

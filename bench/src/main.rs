@@ -8,8 +8,11 @@
 //! ours is counted in), inputs come from the client's seeded generator, and this process stays small, because a
 //! child's peak memory is read from its own `VmHWM`.
 
+mod cluster;
 mod data;
+mod day;
 mod freshness;
+mod hdfs;
 mod history;
 mod ingest;
 mod latency;
@@ -18,6 +21,7 @@ mod query;
 mod rebuild;
 mod report;
 mod send;
+mod upload;
 mod workshop;
 
 use anyhow::{Result, bail};
@@ -30,19 +34,21 @@ use workshop::Workshop;
 type Group = fn(&Workshop, &mut Report) -> Result<()>;
 
 /// Every group, by the name given on the command line.
-const GROUPS: [(&str, Group); 6] = [
+const GROUPS: [(&str, Group); 8] = [
     ("rebuild", rebuild::run),
     ("ingest", ingest::run),
     ("latency", latency::run),
     ("history", history::run),
     ("query", query::run),
     ("freshness", freshness::run),
+    ("hdfs", hdfs::run),
+    ("day", day::run),
 ];
 
 #[derive(Parser)]
 #[command(about = "hourglass beside its peers: every figure that the README shows")]
 struct Arguments {
-    /// Which groups to run: rebuild, ingest, latency, history, query, freshness. All of them when none is named.
+    /// Which groups to run: rebuild, ingest, latency, history, query, freshness, hdfs, day. All of them when none is named.
     groups: Vec<String>,
     /// Counted runs of each command; the table shows their median.
     #[arg(long, default_value_t = 5)]

@@ -78,6 +78,11 @@ impl Server {
         self.ready.rsplit(' ').next().context("an address in the ready line")
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Peak memory until now, bytes.
     pub(crate) fn peak_bytes(&self) -> Result<u64> {
         high_water(self.child.id()).context("the server is gone")

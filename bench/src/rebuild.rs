@@ -96,7 +96,7 @@ fn imported(workshop: &Workshop, file: &Path) -> Result<PathBuf> {
 fn duckdb(workshop: &Workshop, file: &Path) -> Result<(f64, u64)> {
     let output = workshop.scratch("duckdb.parquet");
     let threads = std::thread::available_parallelism()?.to_string();
-    let finished = workshop.measure(workshop.peer("duckdb_rollup.py")?.arg(file).arg(output).arg(threads))?;
+    let finished = workshop.measure(workshop.peer("duckdb_rollup.py", "duckdb")?.arg(file).arg(output).arg(threads))?;
     let (seconds, kilobytes) = finished.output.trim().split_once(' ').context("two numbers from duckdb_rollup.py")?;
     Ok((seconds.parse()?, kilobytes.parse::<u64>()? * 1024))
 }

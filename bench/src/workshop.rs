@@ -42,6 +42,11 @@ impl Workshop {
         command
     }
 
+    /// The repository.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// A path in the scratch folder.
     pub(crate) fn scratch(&self, name: &str) -> PathBuf {
         self.target.join("bench-scratch").join(name)
@@ -57,15 +62,15 @@ impl Workshop {
         Ok(folder)
     }
 
-    /// A peer's script, run by the Python that has the peers installed.
-    pub(crate) fn peer(&self, script: &str) -> Result<Command> {
+    /// A peer's script, run by a Python that has this package.
+    pub(crate) fn peer(&self, script: &str, package: &str) -> Result<Command> {
         let venv = self.target.join("bench-venv");
-        let python = venv.join("bin/python");
-        if !venv.join("ready").exists() {
-            eprintln!("installing the peers (duckdb) into {}", venv.display());
+        let (python, ready) = (venv.join("bin/python"), venv.join(format!("ready-{package}")));
+        if !ready.exists() {
+            eprintln!("installing a peer ({package}) into {}", venv.display());
             run_quietly(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-            run_quietly(Command::new(&python).args(["-m", "pip", "install", "-q", "duckdb"]))?;
-            std::fs::write(venv.join("ready"), "")?;
+            run_quietly(Command::new(&python).args(["-m", "pip", "install", "-q", package]))?;
+            std::fs::write(ready, "")?;
         }
         let mut command = Command::new(python);
         command.arg(self.root.join("bench/peers").join(script));
