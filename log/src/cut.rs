@@ -6,13 +6,15 @@
 //! ```text
 //! {"version":1,"source":"<monitor id>|import-<64 hex>","incarnation":"<16 hex>"|null,
 //!  "generation":g,"tick":<microseconds>,"position":"<seq>:<offset>",
-//!  "withdrawn":false,"rejected":{"<reason>":n,...},
+//!  "withdrawn":false,"sealed":false,"rejected":{"<reason>":n,...},
 //!  "files":[{"key":"master/date=...","seq":n,"date":"YYYY-MM-DD","length":n,
 //!            "crc32c":n,"messages":n,"least":<us>,"greatest":<us>},...]}
 //! ```
 //! A monitor's message is in generation <= g exactly if its position is below
 //! the cut's. Its files are those of generation g alone; a generation without
-//! messages has none.
+//! messages has none. The last cut of a monitor that was sealed says so: each
+//! of its files counts up to its length here, and may go on behind that, with
+//! half a line or with what an append that was on its way added.
 
 use schema::{Date, Generation, Incarnation, Micros, Position, Rejects, Source};
 use serde::{Deserialize, Serialize};
@@ -41,6 +43,9 @@ pub struct Cut {
     pub position: Position,
     /// Whether the import no longer counts.
     pub withdrawn: bool,
+    /// Whether it is the last one of a monitor that was sealed.
+    #[serde(default)]
+    pub sealed: bool,
     /// What was rejected in it, by reason.
     pub rejected: Rejects,
     /// The generation's dated files, in order.
@@ -67,13 +72,17 @@ pub struct DatedFile {
     pub least: Micros,
     /// Their greatest Timestamp.
     pub greatest: Micros,
+    /// Whether the file may go on behind `length`: of a cut that is sealed.
+    #[serde(skip)]
+    pub goes_on: bool,
 }
 
 impl DatedFile {
     /// A closed file under its name in the store.
     pub(crate) fn new(file: &FileSummary, name: &DatedName) -> Self {
         let FileSummary { seq, date, length, crc32c, messages, least, greatest } = *file;
-        Self { key: layout::dated(date, name), seq, date, length, crc32c, messages, least, greatest }
+        let key = layout::dated(date, name);
+        Self { key, seq, date, length, crc32c, messages, least, greatest, goes_on: false }
     }
 }
 
@@ -94,6 +103,7 @@ impl Cut {
             tick: closed.tick,
             position: closed.cut,
             withdrawn: false,
+            sealed: false,
             rejected: closed.rejected,
             files: closed.files.iter().map(|file| DatedFile::new(file, &name(file.seq))).collect(),
         })
@@ -138,7 +148,11 @@ impl Cut {
 
     /// Reads a document that lies at `place`.
     pub(crate) fn parse(place: &str, bytes: &[u8]) -> Result<Self, LogError> {
-        let cut: Self = sealed::open(bytes).map_err(|source| LogError::Document { key: place.to_owned(), source })?;
+        let mut cut: Self =
+            sealed::open(bytes).map_err(|source| LogError::Document { key: place.to_owned(), source })?;
+        for file in &mut cut.files {
+            file.goes_on = cut.sealed;
+        }
         if cut.version == Self::VERSION {
             return Ok(cut);
         }

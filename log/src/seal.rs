@@ -11,7 +11,7 @@
 //! The fence comes first. Then every file above the newest cut is settled in the store, which takes the lease of a
 //! writer that is still at it, and read up to its last whole line; the cut that names them ends the last generation.
 //! Had the monitor published that very cut meanwhile, its was first, and sealing goes on above it: it finds the fence
-//! before it publishes another one.
+//! before it publishes another one. The last cut says that it is one, so of any number who seal one makes it.
 //!
 //! What must hold: every line that is whole in the store when the fence is there is below the final cut, so nothing
 //! that was acknowledged as durable in the store is lost; the next incarnation begins above it. Bytes that a fenced
@@ -135,6 +135,13 @@ pub async fn seal(store: &dyn Store, id: &MonitorId, metrics: &Metrics, now: Mic
     create(store, &layout::fence(id, claim.k), &Fence { id: id.clone(), k: claim.k, time: now }).await?;
     let (generation, seq) = loop {
         let newest = newest_cut(store, id).await?;
+        // Of two who seal at once, or after an interruption: the last cut is there.
+        if let Some(last) = newest.as_ref().filter(|cut| cut.sealed && cut.incarnation == Some(claim.incarnation)) {
+            break (last.generation, last.position.seq);
+        }
+        if let Some(ended) = final_of(store, id, claim.k).await? {
+            return Ok(ended);
+        }
         let cut = last_cut(store, id, &claim, newest.as_ref(), metrics, now).await?;
         if store.create(&cut.key(), cut.seal()?.into()).await? == Created::Created {
             break (cut.generation, cut.position.seq);
@@ -189,6 +196,7 @@ async fn last_cut(
         tick: now,
         position: Position::new(end, 0),
         withdrawn: false,
+        sealed: true,
         rejected: Rejects::NONE,
         files,
     })

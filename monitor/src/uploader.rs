@@ -59,7 +59,7 @@ pub(crate) enum UploadError {
     /// It does not pass.
     #[error(
         "the store has {key} with {found}, this monitor has committed {committed}; \
-         the store belongs to another data folder, or this disk has lost data"
+         the store belongs to another data folder, a copy of this one writes to it too, or this disk has lost data"
     )]
     Ahead { key: Key, found: String, committed: String },
     /// It does not pass either.
@@ -241,11 +241,10 @@ impl Uploader {
         let local = self.sides.folder.log_file(date, &self.sides.id, seq);
         // A tail that was never committed must not come along.
         if self.links && self.sides.disk.length(&local)? == Some(length) {
-            self.find_fence().await?;
             match self.sides.store.link_from(&local, &key).await? {
                 Linked::Linked => {
                     self.uploaded.position = end;
-                    return Ok(());
+                    return self.find_fence().await;
                 }
                 Linked::Exists => {}
                 Linked::Unsupported => self.links = false,
@@ -261,11 +260,9 @@ impl Uploader {
             return Ok(());
         }
         let key = self.key(seq, date);
-        let found = self.sides.store.length(&key).await?;
-        if found.is_none() {
-            self.find_fence().await?;
-        }
-        let mut stored = found.unwrap_or(0);
+        let ours = if self.uploaded.position.seq == seq { self.uploaded.position.offset } else { 0 };
+        let mut stored = self.sides.store.length(&key).await?.unwrap_or(0);
+        self.compare_news(seq, date, ours..stored).await?;
         // Also where nothing is lacking: an append settles what an interrupted one left, and only then it is durable.
         loop {
             if stored > length {
@@ -274,10 +271,18 @@ impl Uploader {
             let to = length.min(stored + self.bytes);
             let bytes = self.local(seq, date, stored, to)?;
             match self.sides.store.append(&key, stored, bytes).await {
-                Ok(()) if to == length => break,
                 Ok(()) => stored = to,
-                Err(StoreError::WrongLength { found, .. }) if found > stored => stored = found,
+                Err(StoreError::WrongLength { found, .. }) if found > stored => {
+                    self.compare_news(seq, date, stored..found).await?;
+                    stored = found;
+                    continue;
+                }
                 Err(error) => return Err(error.into()),
+            }
+            // One append may be on its way when the fence comes, never two: sealing reckons with that.
+            self.find_fence().await?;
+            if stored == length {
+                break;
             }
         }
         self.uploaded.position = end;

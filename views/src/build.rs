@@ -201,7 +201,7 @@ fn inputs(files: &[DatedFile]) -> Vec<Input> {
     let input = |file: &DatedFile| Input {
         place: Place::Stored(file.key.clone()),
         range: 0..file.length,
-        expected: Some(Expected { crc32c: file.crc32c, messages: file.messages }),
+        expected: Some(Expected::of(file)),
     };
     files.iter().map(input).collect()
 }

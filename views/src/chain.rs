@@ -229,7 +229,7 @@ fn slice(slice: &LogSlice) -> Stretch {
 }
 
 fn dated(file: &log::DatedFile) -> Stretch {
-    let expected = Expected { crc32c: file.crc32c, messages: file.messages };
+    let expected = Expected::of(file);
     let input = Input { place: Place::Stored(file.key.clone()), range: 0..file.length, expected: Some(expected) };
     Stretch { input, sealed: Sealed { bytes: 0..file.length, crc32c: file.crc32c } }
 }

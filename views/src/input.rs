@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use bytes::Bytes;
+use log::DatedFile;
 use parking_lot::Mutex;
 use storage::{Key, Store};
 use tokio::runtime::Handle;
@@ -34,6 +35,15 @@ pub(crate) struct Expected {
     pub crc32c: u32,
     /// How many messages they hold.
     pub messages: u64,
+    /// Whether the file ends with them.
+    pub ends: bool,
+}
+
+impl Expected {
+    /// What a cut says of all that it names of a file.
+    pub(crate) fn of(file: &DatedFile) -> Self {
+        Self { crc32c: file.crc32c, messages: file.messages, ends: !file.goes_on }
+    }
 }
 
 /// Where lines lie.
@@ -84,8 +94,8 @@ impl<'a> Lines<'a> {
         let Some(length) = length else {
             return Err(ViewError::dated_file(&input.place, "it is not in the store"));
         };
-        let closed = matches!(input.place, Place::Stored(_)) && input.expected.is_some();
-        if length < input.range.end || closed && length > input.range.end {
+        let ends = matches!(input.place, Place::Stored(_)) && input.expected.is_some_and(|expected| expected.ends);
+        if length < input.range.end || ends && length > input.range.end {
             let why = format!("it is {length} bytes long, {} are expected", input.range.end);
             return Err(ViewError::dated_file(&input.place, why));
         }

@@ -118,6 +118,7 @@ fn empty_cut(import: ImportHash, generation: Generation, tick: Micros) -> Cut {
         tick,
         position: Position::new(0, 0),
         withdrawn: false,
+        sealed: false,
         rejected: Rejects::NONE,
         files: Vec::new(),
     }

@@ -7,6 +7,8 @@
 //! byte by byte or, once whole, by the CRC-32C that the journal has of them. Of the others the cut itself is compared,
 //! which has their lengths and checksums; whoever reads them holds them against it.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use log::{Cut, DatedFile};
 use schema::{Date, Generation, Position, Source};
@@ -59,8 +61,12 @@ impl Uploader {
             return Err(ahead(key, "a cut".to_owned(), format!("generations below {open} only")));
         }
         self.uploaded.cut = published;
-        while let Some(cut) = self.closed.front().filter(|cut| Some(cut.generation) <= published) {
-            self.compare_cut(cut).await?;
+        while let Some(cut) = self.closed.front().filter(|cut| Some(cut.generation) <= published).cloned() {
+            match self.compare_cut(&cut).await {
+                // Lost; those above it are of no use without it.
+                Err(UploadError::Store(StoreError::NotFound { .. })) => break,
+                compared => compared?,
+            }
             self.uploaded.position = cut.position;
             self.closed.pop_front();
         }
@@ -88,6 +94,26 @@ impl Uploader {
             return Err(ahead(listed.key.clone(), format!("{stored} bytes"), file.length.to_string()));
         }
         self.compare(&listed.key, file, stored).await
+    }
+
+    /// What the store has of a file beyond what this uploader left there must be what it has here: an append whose
+    /// answer was lost, and not one of whoever runs with a copy of this data folder.
+    pub(super) async fn compare_news(&self, seq: u64, date: Date, news: Range<u64>) -> Result<(), UploadError> {
+        let (key, committed) = (self.key(seq, date), self.committed());
+        let length = committed.iter().find(|file| file.seq == seq).map_or(0, |file| file.length);
+        if news.end > length {
+            return Err(ahead(key, format!("{} bytes", news.end), length.to_string()));
+        }
+        let mut at = news.start;
+        while at < news.end {
+            let to = news.end.min(at + CHUNK);
+            if self.sides.store.read_range(&key, at..to).await? != self.local(seq, date, at, to)? {
+                let (found, here) = (format!("other bytes from {at} to {to}"), "those of its log".to_owned());
+                return Err(ahead(key, found, here));
+            }
+            at = to;
+        }
+        Ok(())
     }
 
     /// The store's `stored` bytes of a file must be those that it begins with here.

@@ -30,7 +30,7 @@ fn fold(inputs: &[Input], piece: u64, threads: usize, memory: usize) -> Result<(
 fn input(folder: &std::path::Path, name: &str, messages: &[Sent]) -> Input {
     let (path, text) = (folder.join(name), lines(messages));
     std::fs::write(&path, &text).unwrap();
-    let expected = Expected { crc32c: crc32c::crc32c(text.as_bytes()), messages: messages.len() as u64 };
+    let expected = Expected { crc32c: crc32c::crc32c(text.as_bytes()), messages: messages.len() as u64, ends: true };
     Input { place: Place::Local(path), range: 0..text.len() as u64, expected: Some(expected) }
 }
 
@@ -91,7 +91,7 @@ fn a_file_that_ends_inside_a_line_is_refused() {
 fn a_file_with_another_number_of_messages_than_its_cut_says_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let mut miscounted = input(folder.path(), "miscounted", &[]);
-    miscounted.expected = Some(Expected { crc32c: 0, messages: 1 });
+    miscounted.expected = Some(Expected { crc32c: 0, messages: 1, ends: true });
     let name = miscounted.place.to_string();
     let refused = fold(&[miscounted], 1 << 20, 1, 1 << 20);
     assert!(matches!(refused, Err(ViewError::DatedFile { name: found, .. }) if found == name));

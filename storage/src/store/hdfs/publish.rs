@@ -3,7 +3,9 @@
 //! The temporary's name is random, so nobody else's call removes it. That makes
 //! deleting it the judge of a rename whose answer was lost: if it could be
 //! deleted the rename has not happened and never will, wherever its request is
-//! still on its way; if it was not there any more the rename has happened.
+//! still on its way; if it was not there any more the rename has happened. A
+//! rename that was answered with a refusal has not, whatever became of its
+//! temporary.
 
 use bytes::Bytes;
 use hdfs_native::file::FileWriter;
@@ -37,17 +39,22 @@ impl HdfsStore {
         path: &str,
         overwrite: bool,
     ) -> Result<Created, HdfsFailure> {
+        let lost = kind(&error) == Kind::Lost;
         // Looking comes first: it may be asked again where deleting, once it was asked without an answer, may not.
         match self.length_of(temporary).await {
             Ok(Some(_)) => {}
-            Ok(None) => return Ok(Created::Created),
+            Ok(None) if lost => return Ok(Created::Created),
+            // It was refused, and somebody else's hands have removed the temporary.
+            Ok(None) if kind(&error) == Kind::Exists => return Ok(Created::Exists),
+            Ok(None) => return Err(HdfsFailure::Unknown(error)),
             Err(_) => return Err(HdfsFailure::Unknown(error)),
         }
         match answered(self.client.delete(temporary, false)).await {
             Ok(true) if kind(&error) == Kind::Exists => Ok(Created::Exists),
             Ok(true) if !overwrite && self.length_of(path).await?.is_some() => Ok(Created::Exists),
             Ok(true) => Err(error.into()),
-            Ok(false) => Ok(Created::Created),
+            Ok(false) if lost => Ok(Created::Created),
+            Ok(false) => Err(HdfsFailure::Unknown(error)),
             Err(_) => Err(HdfsFailure::Unknown(error)),
         }
     }

@@ -77,7 +77,9 @@ impl HdfsStore {
             Err(error) if kind(&error) == Kind::Absent => return Ok(0),
             Err(error) => return Err(error.into()),
         };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        // By the name node's clock, as far as its times show it: ours may be ahead by days.
+        let newest = files.iter().map(|file| Duration::from_millis(file.modification_time)).max().unwrap_or_default();
+        let now = newest.min(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
         let mut removed = 0;
         for file in files.iter().filter(|file| !file.isdir) {
             let name = file.path.rsplit('/').next().unwrap_or_default();
