@@ -37,4 +37,4 @@ pub use simulation::{Counts, SimDisk, is_crash};
 pub use store::{BucketFailure, BucketOptions, BucketStore};
 #[cfg(feature = "hdfs")]
 pub use store::{Durability, HdfsFailure, HdfsOptions, HdfsStore};
-pub use store::{FileStore, Key, KeyError, Linked, Listed, Store, StoreError};
+pub use store::{FileStore, Key, KeyError, Linked, Listed, Pieces, Store, StoreError};
