@@ -42,14 +42,14 @@ pub(crate) fn run(workshop: &Workshop, report: &mut Report) -> Result<()> {
     let realtime = HOURS * hour_of_realtime(workshop, midnight)?;
     let share = |bytes: u64, messages: f64| bytes as f64 / (raw as f64 * messages * EVERY as f64);
     report.add(Row {
-        work: "view, cut and manifest bytes over raw bytes, a day of 400 services, 10 messages a second each",
+        work: "view, cut and manifest bytes over raw bytes, a day of 400 services, one message each 10 s",
         must: "0.3",
         aim: "0.1",
-        reached: format!("{:.3}", share(batch + realtime, 10.0)),
+        reached: format!("{:.2}", share(batch + realtime, 0.1)),
         figures: format!(
-            "at 1 a second {:.2}, at 1 in 10 s {:.2}; {:.0} MB of batch views and {:.0} MB of realtime views a day at any rate",
+            "at 1 a second {:.2}, at 10 {:.3}; at any rate {:.0} MB of batch and {:.0} MB of realtime views a day",
             share(batch + realtime, 1.0),
-            share(batch + realtime, 0.1),
+            share(batch + realtime, 10.0),
             batch as f64 / 1e6,
             realtime as f64 / 1e6
         ),

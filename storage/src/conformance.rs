@@ -8,6 +8,7 @@
 
 mod model;
 
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -81,7 +82,15 @@ async fn a_range_ends_where_the_file_ends(store: &dyn Store) {
     {
         let found = store.read_range(&file, range.clone()).await.expect("read range");
         assert_eq!(found, bytes(expected), "{range:?}");
+        assert_eq!(in_pieces(store, &file, range.clone()).await, bytes(expected), "{range:?} in pieces");
     }
+    let absent = key("range/absent");
+    let pieces = store.read_pieces(&absent, 0..1).await;
+    let found = match pieces {
+        Ok(mut pieces) => pieces.next().await.map(drop),
+        Err(error) => Err(error),
+    };
+    assert!(matches!(found, Err(StoreError::NotFound { key }) if key == absent));
 }
 
 async fn an_append_lengthens_the_file(store: &dyn Store) {
@@ -182,8 +191,20 @@ async fn megabytes_come_back_as_they_were(store: &dyn Store) {
     store.append(&file, 0, content.slice(..half)).await.expect("append");
     store.append(&file, half as u64, content.slice(half..)).await.expect("append");
     assert!(store.read(&file).await.expect("read") == content);
+    assert!(in_pieces(store, &file, 1..u64::MAX).await == content.slice(1..), "in pieces");
     let range = half as u64 - 5..half as u64 + 5;
     assert_eq!(store.read_range(&file, range).await.expect("read range"), content.slice(half - 5..half + 5));
+}
+
+async fn in_pieces(store: &dyn Store, file: &Key, range: Range<u64>) -> Bytes {
+    let mut pieces = store.read_pieces(file, range).await.expect("read pieces");
+    let mut all = Vec::new();
+    while let Some(piece) = pieces.next().await.expect("a piece") {
+        assert!(!piece.is_empty(), "no piece is empty");
+        all.extend_from_slice(&piece);
+    }
+    assert!(pieces.next().await.expect("behind the last piece").is_none());
+    all.into()
 }
 
 /// The file holds exactly this, whichever way one looks.

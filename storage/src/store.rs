@@ -77,6 +77,15 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// [`StoreError::NotFound`], [`StoreError::Io`].
     async fn read_range(&self, key: &Key, range: Range<u64>) -> Result<Bytes, StoreError>;
 
+    /// The same bytes piece by piece, for reading a lot from front to back:
+    /// what comes next is fetched while the caller works, where that pays.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Io`], now or with a later piece.
+    async fn read_pieces<'a>(&'a self, key: &'a Key, range: Range<u64>) -> Result<Box<dyn Pieces + 'a>, StoreError> {
+        Ok(Box::new(Ranges { store: self, key, range }))
+    }
+
     /// Creates the file with these bytes unless it is there. Of any number of
     /// callers exactly one is told [`Created::Created`].
     ///
@@ -128,6 +137,41 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Where the file lies on this machine, for reading it directly; `None`
     /// when the store is not local. Says nothing of whether it is there.
     fn local_path(&self, key: &Key) -> Option<PathBuf>;
+}
+
+/// A stretch of a file that comes piece by piece, in order.
+#[async_trait]
+pub trait Pieces: Send {
+    /// The next piece, never empty; `None` behind the last, which is where the
+    /// range ends, or the file.
+    ///
+    /// # Errors
+    /// As for [`Store::read_range`]; no piece comes after an error.
+    async fn next(&mut self) -> Result<Option<Bytes>, StoreError>;
+}
+
+/// Bytes that [`Ranges`] asks for at once.
+const PIECE: u64 = 4 << 20;
+
+/// Pieces of a store for which a piece is a range like any other.
+struct Ranges<'a, S: ?Sized> {
+    store: &'a S,
+    key: &'a Key,
+    /// What is still to come.
+    range: Range<u64>,
+}
+
+#[async_trait]
+impl<S: Store + ?Sized> Pieces for Ranges<'_, S> {
+    async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
+        if self.range.is_empty() {
+            return Ok(None);
+        }
+        let end = self.range.end.min(self.range.start.saturating_add(PIECE));
+        let bytes = self.store.read_range(self.key, self.range.start..end).await?;
+        self.range.start = if bytes.is_empty() { self.range.end } else { self.range.start + bytes.len() as u64 };
+        Ok((!bytes.is_empty()).then_some(bytes))
+    }
 }
 
 /// A file of the store.

@@ -175,6 +175,7 @@ impl Build {
         let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get());
         let threads = if *threads == 0 { cores() } else { *threads };
         let (everything, again) = (Selection::everything(), changes.within_again());
+        let (fresh, sources) = (inputs(&changes.fresh), inputs(&changes.sources));
         let map = Map {
             store: &*self.store,
             handle,
@@ -183,13 +184,13 @@ impl Build {
             threads,
             memory: memory / threads,
             progress,
-            piece: Map::PIECE,
+            piece: Map::piece(&*self.store, &fresh, threads),
         };
         let spill = Mutex::new(Spill::new(scratch, metrics.len()));
-        let (fresh, sources) = (inputs(&changes.fresh), inputs(&changes.sources));
         progress.will_read(fresh.iter().chain(&sources).map(|input| input.range.end).sum());
         let mut tables = map.fold(&fresh, &spill)?;
-        tables.extend(Map { selection: &again, ..map }.fold(&sources, &spill)?);
+        let piece = Map::piece(&*self.store, &sources, threads);
+        tables.extend(Map { selection: &again, piece, ..map }.fold(&sources, &spill)?);
 
         let current = changes.latest_tick.date().month();
         let reduce = Reduce { store: &*self.store, handle, metrics, base: self.base, current, progress };

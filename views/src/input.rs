@@ -9,13 +9,13 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use log::DatedFile;
 use parking_lot::Mutex;
-use storage::{Key, Store};
+use storage::{Key, Pieces, Store};
 use tokio::runtime::Handle;
 
 use crate::error::{Result, ViewError};
 
-/// Bytes asked of a store that is not local at once.
-const READ_AHEAD: u64 = 4 << 20;
+/// How much is asked of a store that is not local beyond what is to be read, so that a last line comes whole.
+const BEYOND: u64 = 4 << 10;
 
 /// A stretch of whole lines.
 #[derive(Clone, Debug)]
@@ -72,7 +72,57 @@ pub(crate) struct Lines<'a> {
 
 enum Source<'a> {
     File(File),
-    Store { store: &'a dyn Store, key: &'a Key, handle: &'a Handle, ahead: Mutex<(u64, Bytes)> },
+    Store(Mutex<Stream<'a>>),
+}
+
+/// A file of a store that is not local, read from front to back: the store sends ahead what is to be read.
+struct Stream<'a> {
+    store: &'a dyn Store,
+    key: &'a Key,
+    handle: &'a Handle,
+    /// The end of what is to be read.
+    end: u64,
+    pieces: Option<Box<dyn Pieces + 'a>>,
+    /// What has come and is not read yet.
+    piece: Bytes,
+    /// Where that stands in the file.
+    at: u64,
+}
+
+impl Stream<'_> {
+    /// Fills `buffer` from byte `at` on, up to the end of the file.
+    fn read(&mut self, buffer: &mut [u8], at: u64) -> Result<usize> {
+        if self.at != at {
+            (self.pieces, self.piece, self.at) = (None, Bytes::new(), at);
+        }
+        let mut filled = 0;
+        while filled < buffer.len() && self.fetch((buffer.len() - filled) as u64)? {
+            let length = self.piece.len().min(buffer.len() - filled);
+            buffer[filled..filled + length].copy_from_slice(&self.piece.split_to(length));
+            filled += length;
+            self.at += length as u64;
+        }
+        Ok(filled)
+    }
+
+    /// Waits for the next piece, of `wanted` bytes at least where none is on its way; false where the file ends.
+    fn fetch(&mut self, wanted: u64) -> Result<bool> {
+        let mut fresh = false;
+        while self.piece.is_empty() {
+            let Some(pieces) = &mut self.pieces else {
+                let end = self.end.max(self.at + wanted);
+                self.pieces = Some(self.handle.block_on(self.store.read_pieces(self.key, self.at..end))?);
+                fresh = true;
+                continue;
+            };
+            match self.handle.block_on(pieces.next())? {
+                Some(piece) => self.piece = piece,
+                None if fresh => return Ok(false),
+                None => self.pieces = None,
+            }
+        }
+        Ok(true)
+    }
 }
 
 impl<'a> Lines<'a> {
@@ -87,7 +137,9 @@ impl<'a> Lines<'a> {
             Place::Stored(key) => match store.local_path(key).map(File::open) {
                 Some(Ok(file)) => of_file(file)?,
                 _ => {
-                    (Source::Store { store, key, handle, ahead: Mutex::default() }, handle.block_on(store.length(key))?)
+                    let (pieces, piece) = (None, Bytes::new());
+                    let stream = Stream { store, key, handle, end: 0, pieces, piece, at: 0 };
+                    (Source::Store(Mutex::new(stream)), handle.block_on(store.length(key))?)
                 }
             },
         };
@@ -102,22 +154,18 @@ impl<'a> Lines<'a> {
         Ok(Lines { input, source })
     }
 
+    /// Says up to where lines are going to be read.
+    pub(crate) fn expect(&self, end: u64) {
+        if let Source::Store(stream) = &self.source {
+            stream.lock().end = self.input.range.end.min(end + BEYOND);
+        }
+    }
+
     /// Fills `buffer` from byte `at` on; fewer bytes, or none, only where the file ends.
     pub(crate) fn read(&self, buffer: &mut [u8], at: u64) -> Result<usize> {
         match &self.source {
             Source::File(file) => file.read_at(buffer, at).map_err(|why| unreadable(self.input, why)),
-            Source::Store { store, key, handle, ahead } => {
-                let mut ahead = ahead.lock();
-                let held = ahead.0..ahead.0 + ahead.1.len() as u64;
-                if !held.contains(&at) {
-                    let end = self.input.range.end.min(at + READ_AHEAD);
-                    *ahead = (at, handle.block_on(store.read_range(key, at..end))?);
-                }
-                let rest = ahead.1.slice((at - ahead.0) as usize..);
-                let length = rest.len().min(buffer.len());
-                buffer[..length].copy_from_slice(&rest[..length]);
-                Ok(length)
-            }
+            Source::Store(stream) => stream.lock().read(buffer, at),
         }
     }
 }

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use memchr::{memchr, memrchr};
 use parking_lot::Mutex;
 use schema::{MAX_LINE, Metrics, Next, Parser};
-use storage::Store;
+use storage::{Store, layout};
 use tokio::runtime::Handle;
 
 use crate::error::{Result, ViewError};
@@ -30,6 +30,8 @@ use crate::spill::Spill;
 
 /// Bytes of a file that one thread takes at a time.
 const PIECE: u64 = 8 << 20;
+/// The same of a store that is not local: asking takes time, and so a piece is longer.
+const PIECE_AFAR: u64 = 32 << 20;
 /// Bytes asked of a file at once: small enough to stay in the cache until parsed.
 const READ: usize = 256 << 10;
 
@@ -76,13 +78,17 @@ pub(crate) struct Map<'a> {
     /// Bytes of aggregates a thread holds before it spills them.
     pub(crate) memory: usize,
     pub(crate) progress: &'a Progress,
-    /// Bytes of a piece; `PIECE`, smaller in tests.
+    /// Bytes of a piece; `Map::piece`, smaller in tests.
     pub(crate) piece: u64,
 }
 
 impl Map<'_> {
-    /// Bytes of a piece unless a test wants less.
-    pub(crate) const PIECE: u64 = PIECE;
+    /// Bytes of a piece of `inputs` unless a test wants less: enough of them that all threads end together.
+    pub(crate) fn piece(store: &dyn Store, inputs: &[Input], threads: usize) -> u64 {
+        let near = store.local_path(&layout::master()).is_some();
+        let bytes: u64 = inputs.iter().map(|input| input.range.end - input.range.start).sum();
+        if near { PIECE } else { (bytes / (4 * threads as u64)).clamp(PIECE, PIECE_AFAR) }
+    }
 
     /// Folds every line of `inputs`; what does not fit in memory goes to `spill`.
     ///
@@ -219,6 +225,7 @@ impl<'a> Worker<'a> {
         let Range { start, end } = piece.range;
         let mut done = Done { input: piece.input, start, length: end - start, crc32c: 0, messages: 0 };
 
+        lines.expect(end);
         // The byte before the piece says whether a line begins with it.
         let mut inside_line = start > input.range.start;
         let mut at = start - u64::from(inside_line);

@@ -40,7 +40,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use hdfs_native::{Client, WriteOptions};
 
-use super::{Key, Linked, Listed, Store, StoreError};
+use super::{Key, Linked, Listed, Pieces, Store, StoreError};
 use crate::publish::Created;
 use answer::answered;
 pub use error::HdfsFailure;
@@ -123,6 +123,13 @@ impl Store for HdfsStore {
 
     async fn read_range(&self, key: &Key, range: Range<u64>) -> Result<Bytes, StoreError> {
         self.read_stretch(&self.path(key), range).await.map_err(|error| error.of("read", key))
+    }
+
+    async fn read_pieces<'a>(&'a self, key: &'a Key, range: Range<u64>) -> Result<Box<dyn Pieces + 'a>, StoreError> {
+        match self.stream_stretch(key, range).await {
+            Ok(packets) => Ok(Box::new(packets)),
+            Err(error) => Err(error.of("read", key)),
+        }
     }
 
     async fn create(&self, key: &Key, bytes: Bytes) -> Result<Created, StoreError> {

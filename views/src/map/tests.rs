@@ -4,17 +4,29 @@ use proptest::prelude::*;
 use storage::{FileStore, LocalDisk};
 use tokio::runtime::Runtime;
 
+mod afar;
+
 use super::*;
 use crate::fixture::{Sent, count, lines, messages, rows};
 use crate::input::{Expected, Place};
 
 /// Folds `inputs` in pieces of so many bytes.
 fn fold(inputs: &[Input], piece: u64, threads: usize, memory: usize) -> Result<(Vec<Table>, Spill)> {
-    let runtime = Runtime::new().unwrap();
     let store = FileStore::new(std::sync::Arc::new(LocalDisk::new()), std::env::temp_dir());
+    fold_from(&store, inputs, piece, threads, memory)
+}
+
+fn fold_from(
+    store: &dyn Store,
+    inputs: &[Input],
+    piece: u64,
+    threads: usize,
+    memory: usize,
+) -> Result<(Vec<Table>, Spill)> {
+    let runtime = Runtime::new().unwrap();
     let spill = Mutex::new(Spill::new(&std::env::temp_dir(), 3));
     let map = Map {
-        store: &store,
+        store,
         handle: runtime.handle(),
         metrics: &Metrics::default(),
         selection: &Selection::everything(),

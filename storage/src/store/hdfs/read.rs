@@ -3,16 +3,90 @@
 use std::ops::Range;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
 use hdfs_native::HdfsError;
 use hdfs_native::client::FileStatus;
+use hdfs_native::file::FileReader;
+use tokio::sync::mpsc::{Receiver, channel};
+use tokio::task::JoinHandle;
 
 use super::answer::answered;
 use super::error::{Kind, kind};
 use super::{HdfsFailure, HdfsStore, PATIENCE, PAUSE};
 use crate::publish::is_temporary;
 use crate::store::key::is_part;
-use crate::store::{Key, Listed};
+use crate::store::{Key, Listed, Pieces, StoreError};
+
+/// Packets, of 64 KiB mostly, that are handed over together: each time a thread is woken costs as much as a packet.
+const TOGETHER: usize = 16;
+/// How many times as many are read ahead.
+const AHEAD: usize = 2;
+
+/// A stretch of a file, packet by packet, read ahead by a task of its own.
+pub(super) struct Packets<'a> {
+    key: &'a Key,
+    came: std::vec::IntoIter<Result<Bytes, HdfsError>>,
+    coming: Receiver<Vec<Result<Bytes, HdfsError>>>,
+    /// Until it has ended.
+    task: Option<JoinHandle<()>>,
+}
+
+impl<'a> Packets<'a> {
+    fn new(key: &'a Key, packets: impl Stream<Item = Result<Bytes, HdfsError>> + Send + 'static) -> Self {
+        let (sender, coming) = channel(AHEAD);
+        let task = tokio::spawn(async move {
+            let mut together = packets.boxed().chunks(TOGETHER);
+            while let Some(packets) = together.next().await {
+                if sender.send(packets).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Packets { key, came: Vec::new().into_iter(), coming, task: Some(task) }
+    }
+}
+
+impl Packets<'_> {
+    /// Sees that the task has sent all there was.
+    async fn ended(&mut self) -> Result<(), StoreError> {
+        match self.task.take() {
+            Some(task) => task.await.or_else(|failed| match failed.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(aborted) => {
+                    Err(HdfsFailure::from(HdfsError::from(std::io::Error::other(aborted))).of("read", self.key))
+                }
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Pieces for Packets<'_> {
+    async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
+        loop {
+            match self.came.next() {
+                Some(Ok(packet)) if packet.is_empty() => {}
+                Some(Ok(packet)) => return Ok(Some(packet)),
+                Some(Err(error)) => return Err(HdfsFailure::from(error).of("read", self.key)),
+                None => match self.coming.recv().await {
+                    Some(packets) => self.came = packets.into_iter(),
+                    None => return self.ended().await.map(|()| None),
+                },
+            }
+        }
+    }
+}
+
+impl Drop for Packets<'_> {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
 
 impl HdfsStore {
     /// The file's length, `None` without the file.
@@ -26,6 +100,20 @@ impl HdfsStore {
 
     /// The bytes of `range` as far as the file has them.
     pub(super) async fn read_stretch(&self, path: &str, range: Range<u64>) -> Result<Bytes, HdfsFailure> {
+        let (reader, start, length) = self.open_stretch(path, range).await?;
+        Ok(reader.read_range(start, length).await?)
+    }
+
+    /// The same, as the data nodes send it: while one packet is worked on the
+    /// next are on their way.
+    pub(super) async fn stream_stretch<'a>(&self, key: &'a Key, range: Range<u64>) -> Result<Packets<'a>, HdfsFailure> {
+        let (reader, start, length) = self.open_stretch(&self.path(key), range).await?;
+        Ok(Packets::new(key, reader.read_range_stream(start, length)))
+    }
+
+    /// Opens a file that serves `range` as far as the file has it: where that
+    /// begins and how long it is.
+    async fn open_stretch(&self, path: &str, range: Range<u64>) -> Result<(FileReader, usize, usize), HdfsFailure> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let reader = answered(self.client.read(path)).await?;
@@ -33,7 +121,7 @@ impl HdfsStore {
             // Less is served than there is while the last block is being appended to.
             if served >= range.end || self.length_of(path).await?.is_none_or(|length| length <= served) {
                 let (start, end) = (range.start.min(served), range.end.min(served));
-                return Ok(reader.read_range(start as usize, end.saturating_sub(start) as usize).await?);
+                return Ok((reader, start as usize, end.saturating_sub(start) as usize));
             }
             if Instant::now() > deadline {
                 return Err(HdfsFailure::Busy);
