@@ -3,7 +3,7 @@
 //!
 //! One cluster. First a machine is lost under load: its process killed, its data folder gone; its log is sealed from
 //! elsewhere, and everything acknowledged is there, once. Then a monitor is sealed while it works.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod support;
 
