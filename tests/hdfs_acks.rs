@@ -52,6 +52,12 @@ fn a_monitor_is_sealed_under_load(world: &World) {
     let (status, log) = server.ended();
     assert!(!status.success(), "{log}");
     assert!(log.contains("monitor east was sealed"), "{log}");
+    let status = run(&world.data, &world.with_store("status --data DATA --check"));
+    assert!(
+        status.stdout.contains("not running: monitor east was sealed") && status.code == Some(1),
+        "{}",
+        status.stdout
+    );
     let pump = pump.join().unwrap();
     assert_eq!(pump.code, Some(2), "{}", pump.stderr);
     let (first, last) = unacknowledged(&pump.stderr);

@@ -245,6 +245,27 @@ async fn a_session_stops_when_the_monitor_was_sealed_whether_it_hears_so_working
     }
 }
 
+#[tokio::test]
+async fn what_the_monitor_said_is_heard_though_it_closed_with_lines_unread() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut hello = Vec::new();
+        let mut stream = BufReader::new(listener.accept().await.unwrap().0);
+        stream.read_until(b'\n', &mut hello).await.unwrap();
+        let monitor = MonitorId::new("east").unwrap();
+        send(&mut stream, &[ServerFrame::Welcome(Welcome::new(monitor, Incarnation::new(0), 0, 0))]).await.unwrap();
+        stream.get_ref().readable().await.unwrap();
+        send(&mut stream, &[ServerFrame::Sealed("east was sealed".to_owned())]).await.unwrap();
+    });
+    let (mut session, _) = open(address, 1000).await.unwrap();
+    session.push(b"line\n".repeat(1 << 20), Instant::now()).await.unwrap();
+    // Nobody listens any more: who did not hear it would try again for ever.
+    let settled = tokio::time::timeout(Duration::from_secs(20), session.settle()).await;
+    let error = settled.expect("the end was said").unwrap_err();
+    assert!(matches!(error.cause(), ClientError::Sealed { .. }), "{error}");
+}
+
 /// A monitor that acknowledges so many lines of a client, and is then sealed: it says so at once, or on the next
 /// connection.
 async fn sealed_after(count: u64, told_at_hello: bool) -> SocketAddr {

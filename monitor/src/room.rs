@@ -62,10 +62,15 @@ mod tests {
 
     use super::*;
 
+    fn room(reserve: u64) -> (SimDisk, Room) {
+        let disk = SimDisk::new(1);
+        disk.create_folders("/data".as_ref()).unwrap();
+        (disk.clone(), Room::new(Arc::new(disk), DataFolder::new("/data"), reserve))
+    }
+
     #[test]
     fn half_is_when_the_store_lacks_as_much_as_there_is_room_for() {
-        let disk = SimDisk::new(1);
-        let mut room = Room::new(Arc::new(disk.clone()), DataFolder::new("/data"), 1_000);
+        let (disk, mut room) = room(1_000);
         for (free, lag, left, warns) in [
             (9_000, 0, 8_000, false),
             (9_000, 7_999, 8_000, false),
@@ -84,9 +89,8 @@ mod tests {
 
     #[test]
     fn the_warning_says_what_to_do() {
-        let disk = SimDisk::new(1);
+        let (disk, mut room) = room(0);
         disk.set_room(11_900_000_000);
-        let mut room = Room::new(Arc::new(disk), DataFolder::new("/data"), 0);
         assert_eq!(
             room.look(12_345_000_000).unwrap().1.unwrap(),
             "the store lacks 12.3 GB; 11.9 GB are left before this monitor stops reading: mend the store or make room"

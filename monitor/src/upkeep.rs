@@ -111,10 +111,11 @@ impl Upkeep {
         match &done {
             Ok(()) => self.health.go_on(Cause::Store),
             Err(error @ (UploadError::Ahead { .. } | UploadError::Fenced { .. })) => {
-                self.health.stop(Cause::Store, &error.to_string());
+                // First this, so that whoever sees the intake stopped for good sees why.
                 if matches!(error, UploadError::Fenced { .. }) {
                     self.sealed.cancel();
                 }
+                self.health.stop(Cause::Store, &error.to_string());
             }
             Err(_) => {}
         }

@@ -170,6 +170,8 @@ async fn nothing_is_acknowledged_before_the_store_has_it() {
     running.durable(9).await;
     held.await;
     assert_silent(&mut client).await;
+    store.set(Gate::Broken);
+    assert_silent(&mut client).await;
     store.set(Gate::Open);
     assert_eq!(client.acked(10).await.len(), 1, "the report comes with the ack");
     assert_eq!(store.stored().await.0.len(), 9);
@@ -231,15 +233,16 @@ async fn a_fence_between_append_and_ack_ends_the_monitor_and_tells_its_clients()
 async fn a_sealed_monitor_begins_no_file_behind_the_one_on_its_way() {
     let (mut bed, store) = gated(Gate::Broken);
     bed.options.ack_after = AckAfter::Local;
+    bed.options.log_bytes = 500;
     let running = bed.start().await;
     let mut client = running.client().await;
     client.hello("c").await;
-    // Files of three generations lie ready when the first append comes through.
-    for round in 0..3 {
+    // Several files of one generation lie ready when the first append comes through.
+    for round in 0..4 {
         client.send(lines("a", round * 10..round * 10 + 10)).await;
         client.acked((round + 1) * 10).await;
-        running.monitor.rotate(Micros::new(support::NOW).unwrap()).await.unwrap();
     }
+    assert!(running.monitor.progress().borrow().durable.seq >= 4);
     store.hold().await;
     let ended = store.seal().await;
     store.set(Gate::Open);

@@ -25,7 +25,10 @@ fn monitor(state: &State, now: Micros) -> Vec<String> {
     let id = &identity.id;
     let silent = state.age(now).is_none_or(|age| age > SILENT);
     let Some(live) = state.live.as_ref().filter(|live| !silent && live.state != Activity::Stopped) else {
-        return vec![format!("monitor {id} is not running: start it with `hourglass up` or `hourglass monitor`")];
+        let stopped = state.live.as_ref().filter(|live| live.state == Activity::Stopped);
+        let reason = stopped.and_then(|live| live.reason.as_deref());
+        let next = reason.unwrap_or("start it with `hourglass up` or `hourglass monitor`");
+        return vec![format!("monitor {id} is not running: {next}")];
     };
     let mut problems = Vec::new();
     if live.state == Activity::Blocked {
