@@ -127,8 +127,9 @@ fn with_kerberos_one_is_let_in_by_keytab_or_ticket_or_told_what_to_do() {
     let advised = |environment: &[(&str, String)], words: &[&str]| {
         let refused = User(environment).run(&format!("cat --store {store}"));
         assert_eq!(refused.code, Some(2), "{refused:?}");
-        let words = words.iter().chain([&store.as_str(), &"Kerberos", &"HADOOP_CONF_DIR"]);
-        words.for_each(|word| assert!(refused.stderr.contains(word), "{word}: {}", refused.stderr));
+        for word in words.iter().copied().chain([store.as_str(), "Kerberos", "HADOOP_CONF_DIR"]) {
+            assert!(refused.stderr.contains(word), "{word}: {}", refused.stderr);
+        }
     };
     advised(&nobody, &["No Kerberos credentials available", "kinit", "hdfs.keytab", "KRB5_CLIENT_KTNAME"]);
     // Who does not know that the cluster wants Kerberos: it hangs up, and the client does not say more.
