@@ -181,18 +181,18 @@ fn of_alice() -> HdfsOptions {
 }
 
 async fn files_have_the_owner_the_group_and_the_mode_asked_for(cluster: &MiniCluster) {
-    let store = HdfsStore::open(&cluster.url("of/alice"), &of_alice()).await.unwrap();
+    let store = HdfsStore::open(&cluster.url("of-alice"), &of_alice()).await.unwrap();
     store.create(&key("deep/down/made"), Bytes::from_static(b"first")).await.unwrap();
     store.append(&key("grown"), 0, Bytes::from_static(b"one\n")).await.unwrap();
     store.replace(&key("made"), Bytes::from_static(b"new")).await.unwrap();
     let seen = stranger(cluster);
     for (path, mode) in [
-        ("/of/alice", 0o750),
-        ("/of/alice/deep", 0o750),
-        ("/of/alice/deep/down", 0o750),
-        ("/of/alice/deep/down/made", 0o640),
-        ("/of/alice/grown", 0o640),
-        ("/of/alice/made", 0o640),
+        ("/of-alice", 0o750),
+        ("/of-alice/deep", 0o750),
+        ("/of-alice/deep/down", 0o750),
+        ("/of-alice/deep/down/made", 0o640),
+        ("/of-alice/grown", 0o640),
+        ("/of-alice/made", 0o640),
     ] {
         let status = seen.get_file_info(path).await.unwrap();
         let found = (status.owner.as_str(), status.group.as_str(), status.permission);
@@ -204,7 +204,7 @@ async fn files_have_the_owner_the_group_and_the_mode_asked_for(cluster: &MiniClu
     // A group that one is not in is refused, by name, and a folder that is there stays as whoever made it wants it.
     let options = HdfsOptions { user: Some("bob".to_owned()), ..of_alice() };
     let refused =
-        HdfsStore::open(&cluster.url("of/bob"), &options).await.unwrap().create(&key("x"), Bytes::new()).await;
+        HdfsStore::open(&cluster.url("of-bob"), &options).await.unwrap().create(&key("x"), Bytes::new()).await;
     assert!(refused.unwrap_err().to_string().contains("create x"));
     seen.mkdirs("/prepared", 0o770, true).await.unwrap();
     seen.set_owner("/prepared", Some("alice"), Some("people")).await.unwrap();

@@ -127,7 +127,7 @@ fn with_kerberos_one_is_let_in_by_keytab_or_ticket_or_told_what_to_do() {
     let advised = |environment: &[(&str, String)], words: &[&str]| {
         let refused = User(environment).run(&format!("cat --store {store}"));
         assert_eq!(refused.code, Some(2), "{refused:?}");
-        for word in words.iter().chain(&[store.as_str(), "Kerberos", "HADOOP_CONF_DIR"]) {
+        for word in words.iter().copied().chain([store.as_str(), "Kerberos", "HADOOP_CONF_DIR"]) {
             assert!(refused.stderr.contains(word), "{word}: {}", refused.stderr);
         }
     };

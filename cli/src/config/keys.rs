@@ -110,7 +110,7 @@ keys! {
     hdfs_replication: Maybe<Whole<1, 512>> = "hdfs.replication", "", ANY;
     /// Bytes in a block of a store in HDFS. Unset: the cluster's own.
     hdfs_block_size: Maybe<Size<MIB, TIB>> = "hdfs.block_size", "", ANY;
-    /// The mode of files of a store in HDFS. The store's folder, if it is not there, is made with the same and `x` wherever that has `r`; folders below have the mode of the one they are in. Unset: 644, and the store's folder has the mode of the one it is in. The cluster's umask is not read.
+    /// The mode of files of a store in HDFS. The store's folder, if it is not there, is made with the same and `x` wherever that has `r`, and so are those above it; folders below have the mode of the one they are in. Unset: 644, and the store's folder has the mode of the one it is in. The cluster's umask is not read.
     hdfs_mode: Maybe<Mode> = "hdfs.mode", "", ANY;
     /// The group of the store's folder in HDFS if it is not there and has to be made; all below has that of the folder it is in. Whoever makes it must be in that group. Unset: that of the folder it is in.
     hdfs_group: Maybe<Name> = "hdfs.group", "", ANY;
