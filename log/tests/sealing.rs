@@ -127,6 +127,19 @@ async fn another_machine_takes_the_id_once_it_is_sealed_and_goes_on_above() {
 }
 
 #[tokio::test]
+async fn of_any_number_who_seal_one_makes_the_last_cut() {
+    let world = World::new();
+    world.start("/a", 7).await.unwrap();
+    world.put(1, &line(1)).await;
+    let ended = world.seal().await.unwrap();
+    // One was interrupted, or is not there yet, after the cut and before the final document.
+    world.store.delete(&layout::final_(&world.id, 1)).await.unwrap();
+    assert_eq!(world.seal().await.unwrap(), ended);
+    let cuts = world.store.list(&layout::cuts_of(&Source::Monitor(world.id.clone()))).await.unwrap();
+    assert_eq!(cuts.len(), 1);
+}
+
+#[tokio::test]
 async fn a_monitor_that_left_nothing_can_be_sealed_and_an_unknown_one_cannot() {
     let world = World::new();
     assert!(matches!(world.seal().await, Err(LogError::NoMonitor { .. })));

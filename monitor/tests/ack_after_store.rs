@@ -250,6 +250,7 @@ async fn a_sealed_monitor_begins_no_file_behind_the_one_on_its_way() {
     assert!(matches!(error, MonitorError::Sealed { .. }), "{error}");
     let (_, last) = store.stored().await;
     assert!(last < ended.seq, "file {last} is where the next incarnation begins, at {}", ended.seq);
+    assert_eq!(last, 1, "what was on its way came, and nothing after it");
 }
 
 #[tokio::test(flavor = "multi_thread")]

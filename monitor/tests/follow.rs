@@ -226,6 +226,51 @@ async fn a_store_that_holds_more_than_was_committed_stops_the_intake() {
     running.stop().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_of_somebody_else_behind_what_was_uploaded_stop_the_intake() {
+    let mut bed = Bed::local();
+    unreliable(&mut bed, 0);
+    let running = bed.start().await;
+    let mut client = running.client().await;
+    client.hello("c").await;
+    client.send(lines("a", 0..100)).await;
+    running.durable(100).await;
+    let durable = running.monitor.progress().borrow().durable;
+    let mut uploaded = running.monitor.uploaded();
+    soon("the upload", uploaded.wait_for(|uploaded| uploaded.position >= durable)).await.unwrap();
+
+    // As a machine would that runs with a copy of this data folder.
+    let file = bed.store.list(&layout::master()).await.unwrap().remove(0);
+    bed.store.append(&file.key, file.len, lines("b", 0..1).into()).await.unwrap();
+    client.send(lines("a", 100..200)).await;
+    let told = |reason: &str| reason.contains(file.key.name()) && reason.contains("copy");
+    until("the status to say why", || {
+        bed.status().is_some_and(|status| {
+            status.state == Activity::Blocked && status.reason.is_some_and(|reason| told(&reason))
+        })
+    })
+    .await;
+    running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_cut_whose_generation_is_still_here_is_published_again() {
+    let bed = Bed::local();
+    two_generations(&bed).await;
+    let running = bed.start().await;
+    running.monitor.rotate(Micros::new(support::NOW).unwrap()).await.unwrap();
+    running.stop().await.unwrap();
+    let lost = generation(&bed, 1).await;
+    assert!(lost.is_some() && generation(&bed, 2).await.is_some());
+    bed.store.delete(&layout::cut(&source(), Generation::new(1))).await.unwrap();
+
+    let running = bed.start().await;
+    let mut uploaded = running.monitor.uploaded();
+    soon("the cuts", uploaded.wait_for(|uploaded| uploaded.cut == Some(Generation::new(2)))).await.unwrap();
+    running.stop().await.unwrap();
+    assert_eq!(generation(&bed, 1).await, lost);
+}
+
 /// Two generations, of which the second is open, in the store as far as they go there.
 async fn two_generations(bed: &Bed) {
     let running = bed.start().await;

@@ -35,6 +35,6 @@ pub use publish::{Created, is_temporary, publish_new, publish_replacing};
 pub use simulation::{Counts, SimDisk, is_crash};
 #[cfg(feature = "bucket")]
 pub use store::{BucketFailure, BucketOptions, BucketStore};
-pub use store::{FileStore, Key, KeyError, Linked, Listed, Pieces, Store, StoreError};
 #[cfg(feature = "hdfs")]
 pub use store::{Durability, HdfsFailure, HdfsOptions, HdfsStore, Kept};
+pub use store::{FileStore, Key, KeyError, Linked, Listed, Pieces, Store, StoreError};

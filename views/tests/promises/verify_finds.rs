@@ -319,6 +319,26 @@ fn a_damaged_cut_of_a_withdrawn_import() {
     });
 }
 
+#[test]
+fn nothing_where_a_sealed_monitors_file_goes_on_behind_its_last_whole_line() {
+    runtime().block_on(async {
+        let mut town = busy(300).await;
+        town.commit(1, &[sent("basket", 5, 700), sent("checkout", 6, 800)], true);
+        let log = town.snapshot(1);
+        town.upload(1, log.durable.offset - 7).await;
+        let now = micros(TODAY);
+        log::seal::seal(&*town.store, &town.monitors[1].id, &schema::Metrics::default(), now).await.unwrap();
+        for rebuilt in [false, true] {
+            if rebuilt {
+                town.rebuild().await;
+            }
+            let asked = Verify::of(Query::everything());
+            let verdict = verify(&town.reader(Some(0)), &asked, &mut |_| ()).await.unwrap();
+            assert_eq!((verdict.differences.as_slice(), verdict.messages), (&[][..], 6), "rebuilt: {rebuilt}");
+        }
+    });
+}
+
 /// What a deep verification finds on the machine of the first monitor, and how many bytes it compared.
 async fn deeply(town: &Town) -> (Verdict, u64) {
     let asked = Verify { deep: true, ..Verify::of(Query::everything()) };

@@ -88,7 +88,7 @@ impl Store for Afar {
 /// The messages as a dated file of such a store.
 fn afar(messages: &[Sent], at_a_time: usize) -> (Afar, Input) {
     let file = Bytes::from(lines(messages));
-    let expected = Expected { crc32c: crc32c::crc32c(&file), messages: messages.len() as u64 };
+    let expected = Expected { crc32c: crc32c::crc32c(&file), messages: messages.len() as u64, ends: true };
     let place = Place::Stored(Key::new("master/file").unwrap());
     let input = Input { place, range: 0..file.len() as u64, expected: Some(expected) };
     (Afar { file, at_a_time }, input)
