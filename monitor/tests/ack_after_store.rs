@@ -242,6 +242,7 @@ async fn a_sealed_monitor_begins_no_file_behind_the_one_on_its_way() {
         client.send(lines("a", round * 10..round * 10 + 10)).await;
         client.acked((round + 1) * 10).await;
     }
+    running.durable(40).await;
     assert!(running.monitor.progress().borrow().durable.seq >= 4);
     store.hold().await;
     let ended = store.seal().await;
