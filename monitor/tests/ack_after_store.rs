@@ -205,7 +205,9 @@ async fn acks_follow_the_log_through_rotations_and_the_end() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fence_between_append_and_ack_ends_the_monitor_and_tells_its_clients() {
-    let (bed, store) = gated(Gate::Open);
+    let (mut bed, store) = gated(Gate::Open);
+    // The round that brings the lines is the one that would acknowledge them.
+    bed.options.upload_every = Duration::from_secs(3600);
     let running = bed.start().await;
     let mut client = running.client().await;
     client.hello("c").await;
@@ -242,6 +244,7 @@ async fn a_sealed_monitor_begins_no_file_behind_the_one_on_its_way() {
         client.send(lines("a", round * 10..round * 10 + 10)).await;
         client.acked((round + 1) * 10).await;
     }
+    running.durable(40).await;
     assert!(running.monitor.progress().borrow().durable.seq >= 4);
     store.hold().await;
     let ended = store.seal().await;
