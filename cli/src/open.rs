@@ -233,10 +233,17 @@ impl Place {
     }
 
     fn missing(&self) -> anyhow::Error {
-        anyhow!("there is no store in {}", self.url).advise(format!(
-            "start one with `hourglass up --data {}`, or name the folder where one is",
-            self.data.display()
-        ))
+        let none = anyhow!("there is no store in {}", self.url);
+        match (self.own_data(), self.url == StoreUrl::Folder(self.folder.store())) {
+            (Some(data), true) => none.advise(format!(
+                "start one with `hourglass up --data {}`, or name the folder where one is",
+                data.display()
+            )),
+            _ => none.advise(format!(
+                "see that it is spelt as its monitors have it; the first `hourglass up --data DIR --store {}` makes one",
+                self.url
+            )),
+        }
     }
 
     fn mismatch(&self, wanted: &Metrics, found: &Metrics) -> anyhow::Error {

@@ -65,24 +65,31 @@ impl Chain {
     }
 }
 
-/// The chains of every monitor that the store or this machine knows, by id.
-pub(crate) async fn all(reader: &Reader, manifest: Option<&Manifest>, avoid: &BTreeSet<String>) -> Result<Vec<Chain>> {
+/// The chains of every monitor that the store or this machine knows, by id; and those of whom nothing can be seen.
+pub(crate) async fn all(
+    reader: &Reader,
+    manifest: Option<&Manifest>,
+    avoid: &BTreeSet<String>,
+) -> Result<(Vec<Chain>, Vec<MonitorId>)> {
     let own = Own::read(reader, avoid).await?;
     let claimed = reader.store.list_folders(&layout::monitors()).await?;
     let mut monitors: BTreeSet<MonitorId> = claimed.iter().filter_map(|folder| MonitorId::new(folder).ok()).collect();
     monitors.extend(manifest.iter().flat_map(|manifest| &manifest.monitors).map(|covered| covered.monitor.clone()));
     monitors.extend(own.iter().map(|own| own.log.id.clone()));
 
-    let mut chains = Vec::new();
+    let (mut chains, mut unseen) = (Vec::new(), Vec::new());
     for monitor in monitors {
         let mut builder = Builder::above(reader, avoid, manifest.and_then(|manifest| manifest.monitor(&monitor)));
         match own.as_ref().filter(|own| own.log.id == monitor) {
             Some(own) => builder.own(&monitor, own).await?,
             None => builder.others(&monitor).await?,
         }
-        chains.extend(builder.finish(monitor));
+        match builder.finish(&monitor) {
+            Some(chain) => chains.push(chain),
+            None => unseen.push(monitor),
+        }
     }
-    Ok(chains)
+    Ok((chains, unseen))
 }
 
 /// Puts one chain together, generation by generation.
@@ -112,10 +119,10 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn finish(self, monitor: MonitorId) -> Option<Chain> {
+    fn finish(self, monitor: &MonitorId) -> Option<Chain> {
         let (generation, to) = self.at?;
         Some(Chain {
-            monitor,
+            monitor: monitor.clone(),
             incarnation: self.incarnation?,
             batch: self.batch.cloned(),
             generation,

@@ -25,6 +25,9 @@ pub struct Coverage {
     pub imports: Vec<ImportCoverage>,
     /// Imports that the next rebuild will take in or put out, by hash.
     pub pending: Vec<PendingImport>,
+    /// Monitors of which nothing can be seen: they have their id, and no cut or
+    /// view in the store yet.
+    pub unseen: Vec<MonitorId>,
 }
 
 /// The messages of one monitor in `from..to`.
@@ -95,6 +98,9 @@ impl fmt::Display for Coverage {
                 "{}: {} messages to {} (generation {})",
                 monitor.monitor, monitor.messages, monitor.to, monitor.generation
             )?;
+        }
+        for monitor in &self.unseen {
+            writeln!(f, "{monitor}: nothing of it can be seen yet")?;
         }
         for import in &self.imports {
             writeln!(f, "import {}: {} messages", import.import, import.messages)?;

@@ -12,7 +12,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use schema::{Generation, Source};
+use schema::{Generation, MonitorId, Source};
 use storage::layout;
 
 use crate::chain::{self, Chain, Link};
@@ -39,6 +39,7 @@ pub(crate) struct Plan {
     /// The batch view files that hold rows asked for, by time, then service.
     pub(crate) partitions: Vec<Partition>,
     pending: Vec<PendingImport>,
+    unseen: Vec<MonitorId>,
 }
 
 impl Plan {
@@ -46,10 +47,10 @@ impl Plan {
     /// more; `avoid` names corrupt views.
     pub(crate) async fn newest(reader: &Reader, selection: &Selection, avoid: &BTreeSet<String>) -> Result<Self> {
         let manifest = Manifest::newest(&*reader.store).await?;
-        let chains = chain::all(reader, manifest.as_deref(), avoid).await?;
+        let (chains, unseen) = chain::all(reader, manifest.as_deref(), avoid).await?;
         let pending = pending_imports(reader, manifest.as_deref()).await?;
         let partitions = partitions(reader, manifest.as_deref(), selection).await?;
-        Ok(Plan { manifest, chains, partitions, pending })
+        Ok(Plan { manifest, chains, partitions, pending, unseen })
     }
 
     /// Answers `query` from this plan.
@@ -104,7 +105,8 @@ impl Plan {
 
     /// What an answer of `view` covers.
     pub(crate) fn coverage(&self, view: View) -> Coverage {
-        let mut coverage = Coverage { pending: self.pending.clone(), ..Coverage::default() };
+        let (pending, unseen) = (self.pending.clone(), self.unseen.clone());
+        let mut coverage = Coverage { pending, unseen, ..Coverage::default() };
         if view != View::Realtime {
             coverage.imports = self.imports();
         }

@@ -42,6 +42,9 @@ fn explain(answer: &Answer, asked: &BTreeSet<ServiceName>, format: Format) {
         grouped(counted),
         grouped(answer.coverage.messages())
     ));
+    for monitor in &answer.coverage.unseen {
+        note(&format!("{monitor}: nothing of it can be seen yet"));
+    }
     for pending in &answer.coverage.pending {
         let change = if pending.withdrawn { "leaves" } else { "joins" };
         note(&format!("import {} {change} with the next rebuild", pending.import));

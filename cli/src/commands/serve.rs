@@ -13,7 +13,10 @@ use crate::stdout;
 /// Runs `roles` until a signal, or until one of them cannot go on.
 pub(super) async fn run(roles: Roles, settings: Settings) -> Result<Outcome> {
     let stop = drain_on_signal()?;
-    let place = Place::existing_or_new(&settings).await.map_err(not_made)?;
+    let place = tokio::select! {
+        place = Place::existing_or_new(&settings) => place.map_err(not_made)?,
+        () = stop.cancelled() => return Ok(Outcome::Fine),
+    };
     if let Some(why) = &place.away {
         tracing::warn!(why, "starting without the store, with what the data folder remembers of it");
     }

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use schema::MonitorId;
+use schema::{Incarnation, MonitorId};
 use views::{Every, View};
 
 use super::client::ClientCommand;
@@ -262,9 +262,27 @@ pub(crate) enum MonitorsCommand {
     /// End the log of a monitor whose machine is gone for good, at what the store has of it. Another machine may then
     /// take its id. If it should still run, it stops.
     Seal {
-        /// The monitor's id.
-        id: MonitorId,
+        /// The monitor's id; where it had one before, also which incarnation is gone, as `list` shows it: ID/INCARNATION.
+        who: Gone,
     },
+}
+
+/// A monitor that is gone for good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Gone {
+    /// Its name.
+    pub(crate) id: MonitorId,
+    /// Which incarnation of it.
+    pub(crate) incarnation: Option<Incarnation>,
+}
+
+impl FromStr for Gone {
+    type Err = schema::Error;
+
+    fn from_str(text: &str) -> Result<Self, schema::Error> {
+        let (id, incarnation) = text.split_once('/').map_or((text, None), |(id, incarnation)| (id, Some(incarnation)));
+        Ok(Self { id: MonitorId::new(id)?, incarnation: incarnation.map(str::parse).transpose()? })
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -10,7 +10,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 pub(crate) use client::{ClientCommand, LoadArgs, ReplayArgs, SampleArgs};
 pub(crate) use commands::{
-    CatArgs, Cli, Command, ConfigCommand, DemoArgs, Format, ImportArgs, ListFormat, LogFormat, MonitorsCommand,
+    CatArgs, Cli, Command, ConfigCommand, DemoArgs, Format, Gone, ImportArgs, ListFormat, LogFormat, MonitorsCommand,
     QueryArgs, RangeArgs, RebuildArgs, ServicesArgs, StatusArgs, StatusFormat, VerifyArgs,
 };
 pub(crate) use moment::Moment;

@@ -13,7 +13,7 @@ use crate::store::{Key, StoreError};
 pub enum BucketFailure {
     /// What the server, or the way to it, said.
     #[error("{}", brief(.0))]
-    Bucket(#[from] Error),
+    Bucket(Error),
     /// It said nothing.
     #[error("no answer within {ANSWER:?}, and the time for the bytes")]
     NoAnswer,
@@ -35,6 +35,12 @@ pub enum BucketFailure {
          If-None-Match: * in S3's protocol, x-goog-if-generation-match: 0 in Google's"
     )]
     Unconditional(String),
+}
+
+impl From<Error> for BucketFailure {
+    fn from(error: Error) -> Self {
+        Self::Bucket(error)
+    }
 }
 
 /// What a call met, as far as it decides what to do next.
