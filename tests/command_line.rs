@@ -261,7 +261,12 @@ fn wrong_use_says_what_is_wrong_and_what_is_allowed() {
         &["buffer.linger", "--buffer-linger", "\"20\"", "allowed"],
     );
     refused(&run(data, "up --data DATA --schedule sometimes"), &["schedule.cron", "sometimes", "allowed"]);
-    refused(&run(data, "up --data DATA --store hdfs://name/x"), &["hdfs", "allowed"]);
+    refused(&run(data, "up --data DATA --store hdfs:/x"), &["two slashes", "allowed", "hdfs://HOST:PORT/PATH"]);
+    refused(&run(data, "up --data DATA --store s3a://x/y"), &["write s3://", "allowed"]);
+    refused(
+        &run(data, "up --data DATA --store hdfs://name/x"),
+        &["hdfs://name/x", "hdfs://HOST:PORT", "HADOOP_CONF_DIR"],
+    );
     refused(&run(data, "client load --connect 127.0.0.1:1 --messages 1"), &["127.0.0.1:1", "hourglass up"]);
     for peer in ["nonsense", "host:", "host:0", ":7070"] {
         refused(&run(data, &format!("client load --connect {peer} --messages 1")), &["--connect", "HOST:PORT"]);

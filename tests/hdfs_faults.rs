@@ -76,7 +76,7 @@ fn lost_answers_are_settled(cluster: &MiniCluster, folder: &Path) {
         until(step, || proxy.losses() > before);
         senders.until_acked(500);
         let published = machine.published();
-        until("a cut after a lost answer", || machine.published() > published);
+        until(&format!("a cut after a lost answer to {step}"), || machine.published() > published);
     }
     machine.verified();
     all_counted_once(&machine, server, senders);

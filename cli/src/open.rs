@@ -278,7 +278,7 @@ const WHO_WE_ARE: &str = "in a cluster with Kerberos get a ticket with `kinit`, 
      must name the realm's server, and libgssapi-krb5-2 (Debian) or krb5-libs (Red Hat) be installed";
 
 /// What to do when HDFS is not to be had.
-const WHERE_IT_IS: &str = "see that its name node is up, that HADOOP_CONF_DIR holds the cluster's core-site.xml and \
+const WHERE_IT_IS: &str = "see that its name node is up, that it is hdfs://HOST:PORT or a name service, that HADOOP_CONF_DIR holds the cluster's core-site.xml and \
      hdfs-site.xml where it needs more than host and port, and that HADOOP_USER_NAME may write there; a name node that \
      hangs up wants Kerberos, of which those files must say so (hadoop.security.authentication)";
 

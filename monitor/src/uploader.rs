@@ -262,7 +262,10 @@ impl Uploader {
         let key = self.key(seq, date);
         let ours = if self.uploaded.position.seq == seq { self.uploaded.position.offset } else { 0 };
         let mut stored = self.sides.store.length(&key).await?.unwrap_or(0);
-        self.compare_news(seq, date, ours..stored).await?;
+        if stored != ours {
+            stored = self.settle(&key, stored).await?;
+            self.compare_news(seq, date, ours..stored).await?;
+        }
         // Also where nothing is lacking: an append settles what an interrupted one left, and only then it is durable.
         loop {
             if stored > length {

@@ -84,16 +84,21 @@ impl Uploader {
 
     /// A file of a generation without a published cut must be a prefix of ours.
     async fn check_file(&self, listed: &Listed, file: &Committed) -> Result<(), UploadError> {
-        // Nothing is appended, but the lease of a writer that crashed is taken: a reader would wait for it.
-        let stored = match self.sides.store.append(&listed.key, listed.len, Bytes::new()).await {
-            Ok(()) => listed.len,
-            Err(StoreError::WrongLength { found, .. }) => found,
-            Err(error) => return Err(error.into()),
-        };
+        let stored = self.settle(&listed.key, listed.len).await?;
         if stored > file.length {
             return Err(ahead(listed.key.clone(), format!("{stored} bytes"), file.length.to_string()));
         }
         self.compare(&listed.key, file, stored).await
+    }
+
+    /// How long a file is once nobody writes it: nothing is appended, but the lease of a writer that crashed, or whose
+    /// answer was lost, is taken. A reader would wait for it.
+    pub(super) async fn settle(&self, key: &Key, length: u64) -> Result<u64, UploadError> {
+        match self.sides.store.append(key, length, Bytes::new()).await {
+            Ok(()) => Ok(length),
+            Err(StoreError::WrongLength { found, .. }) => Ok(found),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// What the store has of a file beyond what this uploader left there must be what it has here: an append whose
