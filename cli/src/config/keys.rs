@@ -124,7 +124,7 @@ keys! {
     s3_endpoint: Maybe<Endpoint> = "s3.endpoint", "", ANY;
     /// The region of a store in S3. Unset: AWS_REGION, else us-east-1.
     s3_region: Maybe<Word> = "s3.region", "", ANY;
-    /// Whether the bucket of a store in S3 is named in the path, https://HOST/BUCKET, or else in the host, https://BUCKET.HOST.
+    /// Whether the bucket of a store in S3 is named in the path, `https://HOST/BUCKET`, or else in the host, `https://BUCKET.HOST`.
     s3_path_style: Switch = "s3.path_style", "true", ANY;
     /// The server of a store in Google Cloud Storage that is not Google's. Plain text is spoken only where it says http.
     gcs_endpoint: Maybe<Endpoint> = "gcs.endpoint", "", ANY;
