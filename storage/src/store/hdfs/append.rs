@@ -26,6 +26,18 @@ impl HdfsStore {
         };
         let found = self.length_of(path).await?.unwrap_or(0);
         let bytes = if found == expected { bytes } else { Bytes::new() };
+        match finish(&mut writer, bytes.clone()).await {
+            // A data node that still closes the block from the append before refuses the pipeline, and the client waits.
+            Err(error) if kind(&error) == Kind::Lost => self.append_again(path, found, bytes).await,
+            finished => finished.map(|()| found).map_err(HdfsFailure::from),
+        }
+    }
+
+    /// Appends what was given up on, unless it has come all the same: then says how long the file is.
+    async fn append_again(&self, path: &str, expected: u64, bytes: Bytes) -> Result<u64, HdfsFailure> {
+        let Some(mut writer) = self.open_for_append(path).await? else { return Ok(0) };
+        let found = self.length_of(path).await?.unwrap_or(0);
+        let bytes = if found == expected { bytes } else { Bytes::new() };
         finish(&mut writer, bytes).await?;
         Ok(found)
     }
