@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use support::bucket::BucketServer;
 use support::proxy::Proxy;
-use support::{Machine, Senders, assert_all_there, run, until};
+use support::{Machine, Senders, run, until};
 
 #[test]
 fn an_acknowledged_line_survives_what_buckets_do() {
@@ -57,27 +57,7 @@ fn an_acknowledged_line_survives_what_buckets_do() {
     machine.verified();
 
     // Killed, most likely in the middle of an append.
-    server.kill();
-    let server = machine.up();
-    senders.connect_to(server.address);
-    senders.until_acked(2_000);
-
-    let sent = senders.stop();
-    let (status, log) = server.drained();
-    assert!(status.success(), "{log}");
-    assert_all_there(&sent, &machine.run("cat").fine().stdout);
-    machine.verified();
-
-    // Elsewhere, with nothing but the store: once all is uploaded and built, the same answer.
-    let server = machine.up();
-    let last = machine.generation();
-    until("the last cut", || machine.published() >= Some(last));
-    server.drained();
-    machine.run("rebuild").fine();
-    let here = machine.run("query --every 1d --from -1d --format csv").fine().stdout;
-    let elsewhere = machine.elsewhere("query --every 1d --from -1d --format csv").fine().stdout;
-    assert_eq!(elsewhere, here);
-    machine.elsewhere("verify").fine();
+    machine.outlives_a_kill(server, senders);
     machine.elsewhere("services").fine();
 }
 

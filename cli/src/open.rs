@@ -41,6 +41,8 @@ pub(crate) struct Place {
     pub(crate) clock: Arc<dyn Clock>,
     /// The store's metrics.
     pub(crate) metrics: Metrics,
+    /// What it said of itself, once it was asked.
+    described: Option<Description>,
     /// Why the store could not be asked, where what the data folder remembers of it had to do.
     pub(crate) away: Option<String>,
 }
@@ -51,10 +53,9 @@ impl Place {
     /// # Errors
     /// Nothing named, no store there, or no answer.
     pub(crate) async fn existing(settings: &Settings) -> Result<Self> {
-        let mut place = Self::to_read(settings)?;
+        let place = Self::to_read(settings)?;
         let described = place.described().await?.ok_or_else(|| place.missing())?;
-        place.metrics = described.metrics;
-        Ok(place)
+        Ok(place.of(described))
     }
 
     /// The same; while the store does not answer, what the data folder remembers of it, and why it is [away](Self::away).
@@ -64,8 +65,7 @@ impl Place {
     pub(crate) async fn existing_or_away(settings: &Settings) -> Result<Self> {
         let mut place = Self::to_read(settings)?;
         let described = place.described_or_away().await?.ok_or_else(|| place.missing())?;
-        place.metrics = described.metrics;
-        Ok(place)
+        Ok(place.of(described))
     }
 
     /// A store that is there, or a new one; or, while it does not answer, the one that the data folder remembers.
@@ -82,26 +82,24 @@ impl Place {
             new.create(&*place.store).await.with_context(|| format!("cannot create a store in {}", place.url))?;
             found = place.described().await?;
         }
-        let found = found.ok_or_else(|| place.missing())?.metrics;
+        let found = found.ok_or_else(|| place.missing())?;
         match wanted {
-            Some(wanted) if wanted != found => bail!(place.mismatch(&wanted, &found)),
-            _ => place.metrics = found,
+            Some(wanted) if wanted != found.metrics => bail!(place.mismatch(&wanted, &found.metrics)),
+            _ => Ok(place.of(found)),
         }
-        Ok(place)
     }
 
     /// Has the data folder remember its store, for when that is away.
     ///
     /// # Errors
-    /// The store's and the disk's.
-    pub(crate) async fn remember(&self) -> Result<()> {
-        if self.away.is_none()
-            && Description::remembered(&*self.disk, &self.folder)?.is_none()
-            && let Some(described) = self.described().await?
-        {
-            described.remember(&*self.disk, &self.folder)?;
+    /// The disk's.
+    pub(crate) fn remember(&self) -> Result<()> {
+        match &self.described {
+            Some(described) if Description::remembered(&*self.disk, &self.folder)?.is_none() => {
+                described.remember(&*self.disk, &self.folder)
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// A reader of it all: the store, and the log of the monitor here if there is one.
@@ -180,13 +178,23 @@ impl Place {
             url,
             clock,
             metrics: Metrics::default(),
+            described: None,
             away: None,
         })
+    }
+
+    fn of(self, described: Description) -> Self {
+        Self { metrics: described.metrics.clone(), described: Some(described), ..self }
     }
 
     /// What the store says of itself; `None` without one.
     async fn described(&self) -> Result<Option<Description>> {
         let described = Description::read(&*self.store, &self.url).await.map_err(|error| self.unreached(error))?;
+        self.agreed(described)
+    }
+
+    /// The same, if it is what the data folder remembers.
+    fn agreed(&self, described: Option<Description>) -> Result<Option<Description>> {
         match Description::remembered(&*self.disk, &self.folder)? {
             Some(remembered) if described.as_ref() != Some(&remembered) => Err(self.another(described.is_some())),
             _ => Ok(described),
@@ -195,7 +203,7 @@ impl Place {
 
     async fn described_or_away(&mut self) -> Result<Option<Description>> {
         match Description::read(&*self.store, &self.url).await {
-            Ok(_) => self.described().await,
+            Ok(described) => self.agreed(described),
             Err(why) => {
                 let remembered = Description::remembered(&*self.disk, &self.folder)?;
                 let why = self.unreached(why);

@@ -18,9 +18,9 @@
 
 use schema::{Date, Generation, Incarnation, Micros, Position, Rejects, Source};
 use serde::{Deserialize, Serialize};
-use storage::Key;
 use storage::layout::{self, DatedName};
 use storage::sealed::{self, SealError};
+use storage::{Key, Store, StoreError};
 
 use crate::error::LogError;
 use crate::files::FileSummary;
@@ -107,6 +107,15 @@ impl Cut {
             rejected: closed.rejected,
             files: closed.files.iter().map(|file| DatedFile::new(file, &name(file.seq))).collect(),
         })
+    }
+
+    /// The newest generation of `source` with a cut in the store.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn newest(store: &dyn Store, source: &Source) -> Result<Option<Generation>, StoreError> {
+        let cuts = store.list(&layout::cuts_of(source)).await?;
+        Ok(cuts.iter().filter_map(|listed| layout::parse_cut(listed.key.name())).max())
     }
 
     /// Where it goes in the store.

@@ -163,10 +163,7 @@ async fn create<T: Serialize>(store: &dyn Store, key: &Key, document: &T) -> Res
 
 async fn newest_cut(store: &dyn Store, id: &MonitorId) -> Result<Option<Cut>, LogError> {
     let source = Source::Monitor(id.clone());
-    let cuts = store.list(&layout::cuts_of(&source)).await?;
-    let Some(newest) = cuts.iter().filter_map(|file| layout::parse_cut(file.key.name())).max() else {
-        return Ok(None);
-    };
+    let Some(newest) = Cut::newest(store, &source).await? else { return Ok(None) };
     let key = layout::cut(&source, newest);
     Cut::open(&key, &store.read(&key).await?).map(Some)
 }

@@ -260,24 +260,23 @@ impl Uploader {
             return Ok(());
         }
         let key = self.key(seq, date);
-        let ours = if self.uploaded.position.seq == seq { self.uploaded.position.offset } else { 0 };
+        let mut ours = if self.uploaded.position.seq == seq { self.uploaded.position.offset } else { 0 };
         let mut stored = self.sides.store.length(&key).await?.unwrap_or(0);
         if stored != ours {
             stored = self.settle(&key, stored).await?;
-            self.compare_news(seq, date, ours..stored).await?;
         }
         // Also where nothing is lacking: an append settles what an interrupted one left, and only then it is durable.
         loop {
             if stored > length {
                 return Err(check::ahead(key, format!("{stored} bytes"), length.to_string()));
             }
+            self.compare_news(seq, date, ours..stored).await?;
             let to = length.min(stored + self.bytes);
             let bytes = self.local(seq, date, stored, to)?;
             match self.sides.store.append(&key, stored, bytes).await {
-                Ok(()) => stored = to,
+                Ok(()) => (ours, stored) = (to, to),
                 Err(StoreError::WrongLength { found, .. }) if found > stored => {
-                    self.compare_news(seq, date, stored..found).await?;
-                    stored = found;
+                    (ours, stored) = (stored, found);
                     continue;
                 }
                 Err(error) => return Err(error.into()),

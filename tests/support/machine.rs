@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Ended, Hourglass, run};
+use super::{Ended, Hourglass, Senders, assert_all_there, run, until};
 
 /// What an hour is to these tests, and everything that goes by it.
 const COMPRESSED: &str = "--schedule */2_*_*_*_*_* --refresh-every 500ms --upload-every 300ms --views-grace 1s";
@@ -54,6 +54,31 @@ impl Machine {
     #[track_caller]
     pub fn verified(&self) {
         self.run("verify").fine();
+        self.elsewhere("verify").fine();
+    }
+
+    /// The end of an outage: killed under load the monitor goes on; drained, every line that was sent is there, once;
+    /// and elsewhere, with nothing but the store, the answer is the same once all is uploaded and built.
+    pub fn outlives_a_kill(&self, server: Hourglass, senders: Senders) {
+        server.kill();
+        let server = self.up();
+        senders.connect_to(server.address);
+        senders.until_acked(2_000);
+
+        let sent = senders.stop();
+        let (status, log) = server.drained();
+        assert!(status.success(), "{log}");
+        assert_all_there(&sent, &self.run("cat").fine().stdout);
+        self.verified();
+
+        let server = self.up();
+        let last = self.generation();
+        until("the last cut", || self.published() >= Some(last));
+        server.drained();
+        self.run("rebuild").fine();
+        let here = self.run("query --every 1d --from -1d --format csv").fine().stdout;
+        let elsewhere = self.elsewhere("query --every 1d --from -1d --format csv").fine().stdout;
+        assert_eq!(elsewhere, here);
         self.elsewhere("verify").fine();
     }
 

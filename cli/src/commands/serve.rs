@@ -20,7 +20,7 @@ pub(super) async fn run(roles: Roles, settings: Settings) -> Result<Outcome> {
     if let Some(why) = &place.away {
         tracing::warn!(why, "starting without the store, with what the data folder remembers of it");
     }
-    place.remember().await?;
+    place.remember()?;
     let running = Running::start(&place, &settings, roles, stop).await?;
     let ready = match (running.address, running.next_tick) {
         (Some(address), _) => format!("listening on {address}"),

@@ -1,3 +1,5 @@
+//! Held acks against a model: what was held when a round began is released when one ends well, and nothing else.
+
 use std::time::Duration;
 
 use proptest::prelude::*;

@@ -54,10 +54,11 @@ impl Uploader {
 
     /// Compares published cuts with ours, which are done with then.
     async fn check_cuts(&mut self) -> Result<(), UploadError> {
-        let published = self.newest_cut().await?;
+        let source = Source::Monitor(self.sides.id.clone());
+        let published = Cut::newest(&*self.sides.store, &source).await?;
         let open = self.mark.map_or(Generation::default(), |mark| mark.generation);
         if let Some(cut) = published.filter(|cut| *cut >= open) {
-            let key = layout::cut(&Source::Monitor(self.sides.id.clone()), cut);
+            let key = layout::cut(&source, cut);
             return Err(ahead(key, "a cut".to_owned(), format!("generations below {open} only")));
         }
         self.uploaded.cut = published;
@@ -102,13 +103,9 @@ impl Uploader {
     }
 
     /// What the store has of a file beyond what this uploader left there must be what it has here: an append whose
-    /// answer was lost, and not one of whoever runs with a copy of this data folder.
+    /// answer was lost, and not one of whoever runs with a copy of this data folder. It is no longer than what is here.
     pub(super) async fn compare_news(&self, seq: u64, date: Date, news: Range<u64>) -> Result<(), UploadError> {
-        let (key, committed) = (self.key(seq, date), self.committed());
-        let length = committed.iter().find(|file| file.seq == seq).map_or(0, |file| file.length);
-        if news.end > length {
-            return Err(ahead(key, format!("{} bytes", news.end), length.to_string()));
-        }
+        let key = self.key(seq, date);
         let mut at = news.start;
         while at < news.end {
             let to = news.end.min(at + CHUNK);
@@ -143,11 +140,6 @@ impl Uploader {
         let closed = closed.map(|file| (file.seq, file.date, file.length, Some(file.crc32c)));
         let open = self.open.iter().map(|file| (file.seq, file.date, file.length, None));
         closed.chain(open).map(|(seq, date, length, crc32c)| Committed { seq, date, length, crc32c }).collect()
-    }
-
-    async fn newest_cut(&self) -> Result<Option<Generation>, StoreError> {
-        let cuts = self.sides.store.list(&layout::cuts_of(&Source::Monitor(self.sides.id.clone()))).await?;
-        Ok(cuts.iter().filter_map(|listed| layout::parse_cut(listed.key.name())).max())
     }
 }
 

@@ -126,8 +126,7 @@ async fn newest_cuts(place: &Place) -> anyhow::Result<Vec<(MonitorId, Cut)>> {
     let mut newest = Vec::new();
     for folder in place.store.list_folders(&layout::cuts()).await? {
         let Some(source @ Source::Monitor(_)) = layout::source_of_folder(&folder) else { continue };
-        let cuts = place.store.list(&layout::cuts_of(&source)).await?;
-        let Some(last) = cuts.iter().filter_map(|cut| layout::parse_cut(cut.key.name())).max() else { continue };
+        let Some(last) = Cut::newest(&*place.store, &source).await? else { continue };
         let key = layout::cut(&source, last);
         let cut = Cut::open(&key, &place.store.read(&key).await?).with_context(|| format!("cut {key}"))?;
         if let Source::Monitor(id) = source {
