@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hdfs_native::{Client, ClientBuilder};
-use hourglass_storage::{Created, Durability, HdfsOptions, HdfsStore, Key, Store, StoreError};
+use hourglass_storage::{Created, Durability, HdfsOptions, HdfsStore, Key, Listed, Store, StoreError};
 use support::hdfs::{MiniCluster, call};
 use support::proxy::Proxy;
 use tokio::task::JoinSet;
@@ -42,6 +42,8 @@ async fn hdfs_keeps_what_a_store_promises() {
     hourglass_storage::conformance::suite(&open(&cluster.url("suite")).await).await;
     a_lease_that_a_crash_left_is_recovered_with_all_that_was_synced(&cluster).await;
     a_reader_beside_an_open_append_sees_a_prefix_or_waits(&cluster).await;
+    a_data_node_that_missed_an_append_takes_nothing_back(&mut cluster).await;
+    appends_go_over_the_end_of_a_block(&cluster).await;
     a_lost_answer_is_settled_by_what_is_there(&cluster).await;
     a_quota_is_a_store_that_is_full_and_passes(&mut cluster).await;
     without_sync_files_are_durable_when_closed(&mut cluster).await;
@@ -53,39 +55,74 @@ async fn hdfs_keeps_what_a_store_promises() {
 }
 
 async fn a_lease_that_a_crash_left_is_recovered_with_all_that_was_synced(cluster: &MiniCluster) {
-    let store = open(&cluster.url("lease")).await;
     let file = key("file");
-    store.append(&file, 0, Bytes::from_static(b"one\n")).await.unwrap();
-    // A writer that is gone in the middle of an append: synced, never closed.
-    let crashed = stranger(cluster);
-    let mut writer = crashed.append("/lease/file").await.unwrap();
-    writer.write_bytes(Bytes::from_static(b"two\n")).await.unwrap();
-    writer.hsync().await.unwrap();
-    std::mem::forget(writer);
-    drop(crashed);
+    // A writer that goes on as if nothing were: a crashed one does less.
+    let fenced = open(&cluster.url("lease")).await;
+    fenced.append(&file, 0, Bytes::from_static(b"one\n")).await.unwrap();
+    fenced.append(&file, 4, Bytes::from_static(b"two\n")).await.unwrap();
 
+    let store = open(&cluster.url("lease")).await;
     let refused = store.append(&file, 4, Bytes::new()).await;
     assert!(matches!(refused, Err(StoreError::WrongLength { expected: 4, found: 8, .. })), "{refused:?}");
+    assert_eq!(store.read(&file).await.unwrap(), "one\ntwo\n");
     store.append(&file, 8, Bytes::from_static(b"three\n")).await.unwrap();
-    assert_eq!(store.read(&file).await.unwrap(), "one\ntwo\nthree\n");
+
+    fenced.append(&file, 8, Bytes::from_static(b"four\n")).await.unwrap_err();
+    let refused = fenced.append(&file, 8, Bytes::from_static(b"four\n")).await;
+    assert!(matches!(refused, Err(StoreError::WrongLength { expected: 8, found: 14, .. })), "{refused:?}");
+    assert_eq!(fenced.read(&file).await.unwrap(), "one\ntwo\nthree\n");
+    assert_eq!(fenced.read_range(&file, 6..10).await.unwrap(), "o\nth");
+    assert_eq!(fenced.list(&Key::root()).await.unwrap(), [Listed { key: file, len: 14 }]);
 }
 
 async fn a_reader_beside_an_open_append_sees_a_prefix_or_waits(cluster: &MiniCluster) {
-    let store = open(&cluster.url("open")).await;
+    let (store, other) = (open(&cluster.url("open")).await, open(&cluster.url("open")).await);
+    let file = key("file");
+    other.append(&file, 0, Bytes::from_static(b"one\n")).await.unwrap();
+    assert_eq!(store.length(&file).await.unwrap(), Some(4));
+    assert_eq!(store.served(&file).await.unwrap(), Some(0), "what is open is not served");
+    let reading = async { store.read(&file).await.unwrap() };
+    let (read, closed) = tokio::join!(reading, other.close(&file));
+    closed.unwrap();
+    assert_eq!(read, "one\n");
+
+    other.append(&file, 4, Bytes::from_static(b"two\n")).await.unwrap();
+    assert_eq!(store.length(&file).await.unwrap(), Some(8));
+    assert_eq!(store.served(&file).await.unwrap(), Some(4), "a part that was closed is served");
+    assert_eq!(store.read_range(&file, 1..4).await.unwrap(), "ne\n");
+    other.close(&file).await.unwrap();
+    assert_eq!(store.served(&file).await.unwrap(), Some(8));
+    assert_eq!(store.read(&file).await.unwrap(), "one\ntwo\n");
+}
+
+/// The data node has a copy of the file as it was before: in the recovery it counts for nothing.
+async fn a_data_node_that_missed_an_append_takes_nothing_back(cluster: &mut MiniCluster) {
+    let store = open(&cluster.url("missed")).await;
     let file = key("file");
     store.append(&file, 0, Bytes::from_static(b"one\n")).await.unwrap();
-    let other = stranger(cluster);
-    let mut writer = other.append("/open/file").await.unwrap();
-    writer.write_bytes(Bytes::from_static(b"two\n")).await.unwrap();
-    writer.hsync().await.unwrap();
-    let reading = async { store.read(&file).await.unwrap() };
-    let closing = async {
-        tokio::task::yield_now().await;
-        writer.close().await.unwrap();
-    };
-    let (read, ()) = tokio::join!(reading, closing);
-    assert!(["one\n", "one\ntwo\n"].contains(&std::str::from_utf8(&read).unwrap()), "{read:?}");
-    assert_eq!(store.read(&file).await.unwrap(), "one\ntwo\n");
+    store.close(&file).await.unwrap();
+    cluster.lose_data_node(2);
+    store.append(&file, 4, Bytes::from_static(b"two\n")).await.unwrap();
+    cluster.start_data_nodes();
+    let next = open(&cluster.url("missed")).await;
+    let refused = next.append(&file, 0, Bytes::new()).await;
+    assert!(matches!(refused, Err(StoreError::WrongLength { expected: 0, found: 8, .. })), "{refused:?}");
+    assert_eq!(next.read(&file).await.unwrap(), "one\ntwo\n");
+}
+
+/// Blocks of 1 MiB: the appends end where a block does, before, and behind.
+async fn appends_go_over_the_end_of_a_block(cluster: &MiniCluster) {
+    let options = HdfsOptions { block_size: Some(1 << 20), ..HdfsOptions::default() };
+    let store = HdfsStore::open(&cluster.url("blocks"), &options).await.unwrap();
+    let (file, mut expected) = (key("file"), Vec::new());
+    for length in [1 << 20, 1, (1 << 20) - 1, 3, 3 << 20] {
+        let bytes: Vec<u8> = (0..length).map(|at| (at % 251 + length) as u8).collect();
+        store.append(&file, expected.len() as u64, bytes.clone().into()).await.unwrap();
+        expected.extend(bytes);
+        assert_eq!(store.length(&file).await.unwrap(), Some(expected.len() as u64));
+    }
+    assert!(store.read(&file).await.unwrap() == expected);
+    assert_eq!(store.list(&Key::root()).await.unwrap().len(), 1);
 }
 
 async fn a_lost_answer_is_settled_by_what_is_there(cluster: &MiniCluster) {
@@ -104,7 +141,8 @@ async fn a_lost_answer_is_settled_by_what_is_there(cluster: &MiniCluster) {
 
     // Every step of an append: whatever was heard, the file is a prefix, and goes on where it is.
     let (file, mut expected) = (key("grown"), String::new());
-    for (round, step) in ["create", "append", "addBlock", "fsync", "complete"].into_iter().enumerate() {
+    for (round, step) in ["create", "addBlock", "fsync", "rename2", "complete", "recoverLease"].into_iter().enumerate()
+    {
         let line = format!("line {round}\n");
         proxy.lose_answer_to(step);
         let _ = store.append(&file, expected.len() as u64, Bytes::from(line.clone())).await;
@@ -113,6 +151,8 @@ async fn a_lost_answer_is_settled_by_what_is_there(cluster: &MiniCluster) {
         assert!(length <= expected.len(), "{step}: {length}");
         let rest = Bytes::copy_from_slice(&expected.as_bytes()[length..]);
         store.append(&file, length as u64, rest).await.unwrap();
+        let _ = store.close(&file).await;
+        settled(&store, &file, expected.len()).await;
         assert_eq!(seen.read(&file).await.unwrap(), expected, "{step}");
     }
     let names: Vec<String> = seen.list(&Key::root()).await.unwrap().iter().map(|file| file.key.to_string()).collect();
@@ -166,6 +206,7 @@ async fn without_sync_files_are_durable_when_closed(cluster: &mut MiniCluster) {
 
     let copied = open(&cluster.url("copied")).await;
     copied.append(&key("grown"), 0, Bytes::from_static(b"one\n")).await.unwrap();
+    copied.close(&key("grown")).await.unwrap();
     let kept = copied.kept(&key("grown")).await.unwrap();
     assert_eq!((kept.durability, kept.replication), (Durability::Synced, 3));
     let options = HdfsOptions { replication: Some(2), ..HdfsOptions::default() };
@@ -277,7 +318,9 @@ async fn a_name_node_that_was_away_is_used_again(cluster: &mut MiniCluster) {
     assert!(store.append(&key("file"), 4, Bytes::from_static(b"two\n")).await.is_err());
     assert!(store.create(&key("made"), Bytes::new()).await.is_err());
     cluster.start_name_node();
-    store.append(&key("file"), 4, Bytes::from_static(b"two\n")).await.unwrap();
+    // The data nodes were there: they may have it.
+    let length = settled(&store, &key("file"), 4).await;
+    store.append(&key("file"), length as u64, Bytes::from(&b"one\ntwo\n"[length..])).await.unwrap();
     assert_eq!(store.read(&key("file")).await.unwrap(), "one\ntwo\n");
     assert_eq!(store.create(&key("made"), Bytes::new()).await.unwrap(), Created::Created);
 }
@@ -294,6 +337,7 @@ async fn a_store_outlives_its_active_name_node() {
     by_name.append(&file, 0, Bytes::from_static(b"one\n")).await.unwrap();
     cluster.fail_over();
     by_name.append(&file, 4, Bytes::from_static(b"two\n")).await.unwrap();
+    by_name.close(&file).await.unwrap();
     assert_eq!(by_default.create(&made, Bytes::from_static(b"x")).await.unwrap(), Created::Created);
     assert_eq!(by_default.read(&file).await.unwrap(), "one\ntwo\n");
 }

@@ -67,6 +67,9 @@ impl Upkeep {
                     break;
                 }
             }
+            if let Err(error) = self.uploader.close().await {
+                tracing::warn!(%error, "the end of the last file cannot be read in the store before the next start");
+            }
         };
         let too_late = async {
             stopped.cancelled().await;

@@ -231,26 +231,40 @@ impl Uploader {
         }
     }
 
-    /// Brings a file that will not change any more into the store, whole.
+    /// Brings a file that will not change any more into the store, whole, for all to read.
     async fn upload_closed(&mut self, seq: u64, date: Date, length: u64) -> Result<(), UploadError> {
-        let end = Position::new(seq, length);
-        if self.uploaded.position >= end {
-            return Ok(());
+        if !self.link(seq, date, length).await? {
+            self.append(seq, date, length).await?;
         }
-        let key = self.key(seq, date);
+        Ok(self.sides.store.close(&self.key(seq, date)).await?)
+    }
+
+    /// Links such a file into the store, where that can be; whether all of it is there now.
+    async fn link(&mut self, seq: u64, date: Date, length: u64) -> Result<bool, UploadError> {
+        let end = Position::new(seq, length);
         let local = self.sides.folder.log_file(date, &self.sides.id, seq);
         // A tail that was never committed must not come along.
-        if self.links && self.sides.disk.length(&local)? == Some(length) {
-            match self.sides.store.link_from(&local, &key).await? {
-                Linked::Linked => {
-                    self.uploaded.position = end;
-                    return self.find_fence().await;
-                }
-                Linked::Exists => {}
-                Linked::Unsupported => self.links = false,
-            }
+        if self.uploaded.position >= end || !self.links || self.sides.disk.length(&local)? != Some(length) {
+            return Ok(self.uploaded.position >= end);
         }
-        self.append(seq, date, length).await
+        match self.sides.store.link_from(&local, &self.key(seq, date)).await? {
+            Linked::Linked => {
+                self.uploaded.position = end;
+                self.find_fence().await?;
+                return Ok(true);
+            }
+            Linked::Exists => {}
+            Linked::Unsupported => self.links = false,
+        }
+        Ok(false)
+    }
+
+    /// Lets everybody read what the store has of the file being written. It may grow again.
+    pub(crate) async fn close(&self) -> Result<(), UploadError> {
+        match self.open.last() {
+            Some(file) => Ok(self.sides.store.close(&self.key(file.seq, file.date)).await?),
+            None => Ok(()),
+        }
     }
 
     /// Appends what the store lacks of a file, up to `length`.

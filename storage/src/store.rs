@@ -7,7 +7,9 @@
 //!
 //! What must hold, whatever is underneath:
 //! - what a call reported as done is durable, and every later call, from any
-//!   machine, sees it;
+//!   machine, sees it; but where a store cannot serve readers the end of a file
+//!   that is being written, other machines read that only once the writer has
+//!   closed the file, and are told so until then, never a shorter file;
 //! - `create` and `replace` are atomic: a reader, also after a crash, finds the
 //!   file absent (or old) or whole;
 //! - `append` is not: after a crash or an error in the middle the file may be
@@ -23,6 +25,8 @@ mod file;
 #[cfg(feature = "hdfs")]
 mod hdfs;
 mod key;
+#[cfg(any(feature = "bucket", feature = "hdfs"))]
+mod parts;
 
 use std::fmt;
 use std::ops::Range;
@@ -65,6 +69,15 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// [`StoreError::Io`].
     async fn length(&self, key: &Key) -> Result<Option<u64>, StoreError>;
 
+    /// How many of those bytes can be read now: all, except at the end of a file
+    /// that another process is appending to, where the store cannot serve that.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    async fn served(&self, key: &Key) -> Result<Option<u64>, StoreError> {
+        self.length(key).await
+    }
+
     /// The whole file.
     ///
     /// # Errors
@@ -105,6 +118,16 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// [`StoreError::Unknown`], [`StoreError::Full`] or [`StoreError::Io`] the
     /// file may have grown by any prefix of `bytes`: ask for its length.
     async fn append(&self, key: &Key, expected: u64, bytes: Bytes) -> Result<(), StoreError>;
+
+    /// Gives back what this process holds open to append to the file, and lets
+    /// everybody read all of it. For a writer that pauses or is done; it may
+    /// append again.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]; the bytes are as durable as before.
+    async fn close(&self, _key: &Key) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Makes these bytes the file, whatever was there.
     ///

@@ -143,6 +143,7 @@ public final class MiniCluster {
       }
       case "lease-limit" -> setLeaseLimit(Long.parseLong(command[1]));
       case "stop-data-node" -> stopped.add(cluster.stopDataNode(Integer.parseInt(command[1])));
+      case "lose-data-node" -> lose(Integer.parseInt(command[1]));
       case "start-data-nodes" -> {
         for (MiniDFSCluster.DataNodeProperties node : stopped) {
           cluster.restartDataNode(node, true);
@@ -171,6 +172,16 @@ public final class MiniCluster {
         fileSystem().setErasureCodingPolicy(new Path(command[1]), command[2]);
       }
       default -> throw new IllegalArgumentException("unknown");
+    }
+  }
+
+  /** Stops a data node, and waits until the name node reckons with it no more. */
+  private void lose(int index) throws Exception {
+    MiniDFSCluster.DataNodeProperties node = cluster.stopDataNode(index);
+    stopped.add(node);
+    cluster.setDataNodeDead(node.getDatanode().getDatanodeId());
+    while (cluster.getNamesystem(0).getNumDeadDataNodes() < stopped.size()) {
+      Thread.sleep(50);
     }
   }
 

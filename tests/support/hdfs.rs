@@ -139,6 +139,11 @@ impl MiniCluster {
         self.obey(&format!("stop-data-node {index}"));
     }
 
+    /// The same, and the name node has noticed.
+    pub fn lose_data_node(&mut self, index: usize) {
+        self.obey(&format!("lose-data-node {index}"));
+    }
+
     /// All data nodes that were stopped come up again.
     pub fn start_data_nodes(&mut self) {
         self.obey("start-data-nodes");

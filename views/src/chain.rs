@@ -20,6 +20,7 @@ use storage::layout;
 use crate::coverage::MonitorCoverage;
 use crate::cuts;
 use crate::error::{Result, ViewError};
+use crate::extents;
 use crate::input::{Expected, Input, Place};
 use crate::manifest::{CoveredMonitor, Manifest};
 use crate::own::Own;
@@ -191,7 +192,7 @@ impl<'a> Builder<'a> {
         let views = Listing::stored(&*self.reader.store, monitor).await?;
         let covered = self.batch.map(|batch| batch.generation);
         self.closed(cuts::after(&*self.reader.store, &source, covered).await?, &views).await?;
-        self.open(&views).await
+        self.open(monitor, &views).await
     }
 
     /// Closed generations, oldest first.
@@ -213,9 +214,20 @@ impl<'a> Builder<'a> {
     }
 
     /// The views that go on from here, each from the end of the one before.
-    async fn open(&mut self, views: &Listing) -> Result<()> {
+    async fn open(&mut self, monitor: &MonitorId, views: &Listing) -> Result<()> {
+        let mut readable = None;
         while let Some(view) = views.going_on(self.reader, self.at, self.avoid).await? {
             let note = &view.note;
+            if self.reader.lines {
+                let readable = match readable {
+                    Some(readable) => readable,
+                    None => *readable.insert(extents::readable(self.reader, monitor).await?),
+                };
+                if readable < note.to {
+                    tracing::warn!(%monitor, "what it writes now can be read once it has closed the file, at its next rotation");
+                    break;
+                }
+            }
             self.at = Some((note.generation, note.to));
             self.incarnation = Some(note.incarnation);
             self.take(view);

@@ -191,6 +191,12 @@ async fn uploaded(reader: &Reader, monitor: &MonitorId) -> Result<Vec<(u64, Key,
     Ok(files)
 }
 
+/// Up to where the lines that a monitor has uploaded can be read: its last file may still be open.
+pub(crate) async fn readable(reader: &Reader, monitor: &MonitorId) -> Result<Position> {
+    let Some((seq, key, _)) = uploaded(reader, monitor).await?.pop() else { return Ok(Position::default()) };
+    Ok(Position::new(seq, reader.store.served(&key).await?.unwrap_or(0)))
+}
+
 /// What the store calls a file of this machine's log.
 fn uploaded_as(path: &Path) -> Option<Key> {
     let name = DatedName::parse(path.file_name()?.to_str()?)?;

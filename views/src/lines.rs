@@ -47,7 +47,7 @@ pub async fn cat(
     query: &Query,
     sink: &mut (dyn FnMut(Line<'_>) -> io::Result<()> + Send),
 ) -> Result<Coverage> {
-    let mut retries = Retries::default();
+    let (reader, mut retries) = (&reader.of_lines(), Retries::default());
     let coverage = coverage(reader, &mut retries).await?;
     let mut cat = Cat { parser: Parser::new(&reader.metrics), selection: query.selection(), done: None, sink };
     loop {

@@ -28,6 +28,8 @@ pub struct Reader {
     pub(crate) metrics: Metrics,
     pub(crate) local: Option<Local>,
     pub(crate) threads: usize,
+    /// Whether an answer reaches no further than its lines can be read.
+    pub(crate) lines: bool,
 }
 
 /// The data folder of a monitor on this machine.
@@ -42,7 +44,7 @@ impl Reader {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, metrics: Metrics) -> Self {
         let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Reader { store, metrics, local: None, threads }
+        Reader { store, metrics, local: None, threads, lines: false }
     }
 
     /// Reads the log of the monitor in `folder` too; none may live there.
@@ -50,6 +52,12 @@ impl Reader {
     pub fn with_folder(mut self, disk: Arc<dyn Disk>, folder: DataFolder) -> Self {
         self.local = Some(Local { disk, folder });
         self
+    }
+
+    /// As this one, for who reads the lines that an answer covers: where another machine's lines are in the store and
+    /// cannot be read yet ([`Store::served`]), it covers less.
+    pub(crate) fn of_lines(&self) -> Self {
+        Reader { lines: true, ..self.clone() }
     }
 
     /// How many threads parse; the default is one a core.

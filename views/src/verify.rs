@@ -131,7 +131,7 @@ impl fmt::Display for Difference {
 /// What keeps it from saying what is covered: a store, a manifest or a cut that
 /// cannot be read. What is covered and is wrong or gone is a difference, no error.
 pub async fn verify(reader: &Reader, verify: &Verify, progress: &mut (dyn FnMut(Counting) + Send)) -> Result<Verdict> {
-    let mut retries = Retries::default();
+    let (reader, mut retries) = (&reader.of_lines(), Retries::default());
     loop {
         let attempt = async {
             let plan = Plan::newest(reader, &verify.query.selection(), retries.avoid()).await?;

@@ -50,7 +50,6 @@
 mod attempts;
 mod connect;
 mod error;
-mod parts;
 mod put;
 mod read;
 
@@ -68,11 +67,11 @@ use object_store::path::Path as Location;
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
+use super::parts::Part;
 use super::{Key, Linked, Listed, Store, StoreError};
 use crate::publish::Created;
 pub use connect::BucketOptions;
 pub use error::BucketFailure;
-use parts::Part;
 
 /// A [`Store`] in a bucket.
 pub struct BucketStore {

@@ -2,9 +2,18 @@
 //!
 //! A key is the path below the root. A whole file is written as a temporary
 //! beside it, `.~<name>-<16 hex, random>`, synced, closed and renamed, for
-//! `create` without overwriting. An append opens the file for appending, which
-//! takes its lease, compares the length under the lease, writes, syncs and
-//! closes.
+//! `create` without overwriting. A file that grows is parts:
+//!
+//! | path | what it is |
+//! |---|---|
+//! | `<key>` | its first part |
+//! | `<key>@/<start><ending>` | a part that starts at this byte; named as in a bucket (ADR 9) |
+//!
+//! A part is begun like a whole file, but not closed: whoever began it keeps it
+//! open, and an append is a write and a sync, until [`close`](Store::close). A
+//! part that was closed, by whomever, never changes again: the next append
+//! begins another. So a file whose writer was never interrupted is one plain
+//! file, whatever the number of its appends.
 //!
 //! What must hold:
 //! - **Settled by what is there, not by what was answered.** A rename whose
@@ -15,22 +24,29 @@
 //!   and [`HdfsStore::kept`] says so.
 //! - **Who only reads writes nothing**, not even to find something out: it may
 //!   not be allowed to.
+//! - **A block has one pipeline, from its first byte on.** The client does not
+//!   give a block that is appended to a new generation stamp (ADR 11), so a copy
+//!   that missed an append is as good as one that has it, and recovery may
+//!   choose it: what was synced would be lost. So no block is appended to.
 //! - **A lease left by a crash is recovered**, by the next append. Until then
 //!   the length that HDFS reports is one that lease recovery can only confirm
 //!   or raise.
-//! - **A reader never takes a file for shorter than it is**: while an append is
+//! - **A reader never takes a file for shorter than it is**: of a part that is
 //!   open HDFS does not serve the last block, so a read that wants it waits,
-//!   and says so after [`PATIENCE`].
+//!   and says so after [`PATIENCE`]; [`served`](Store::served) says how far one
+//!   need not wait.
 //! - **No call waits for ever**, whatever the cluster does: see [`answer`].
 
 mod answer;
 mod append;
 mod error;
 mod kept;
+mod look;
 mod open;
 mod publish;
 mod read;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -39,10 +55,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use hdfs_native::{Client, WriteOptions};
+use parking_lot::Mutex;
+use tokio::sync::OnceCell;
 
 use super::{Key, Linked, Listed, Pieces, Store, StoreError};
 use crate::publish::Created;
-use answer::answered;
+use append::OpenPart;
 pub use error::HdfsFailure;
 pub use kept::{Durability, Kept};
 use open::NewFolder;
@@ -86,6 +104,10 @@ pub struct HdfsStore {
     url: String,
     create: WriteOptions,
     folder: NewFolder,
+    /// Bytes in a block of the files that this makes, once one was made.
+    block_size: OnceCell<u64>,
+    /// The parts that this process writes, by their file.
+    open: Mutex<HashMap<Key, OpenPart>>,
 }
 
 impl HdfsStore {
@@ -93,7 +115,11 @@ impl HdfsStore {
         if key.as_str().is_empty() && self.root.is_empty() {
             return "/".to_owned();
         }
-        if key.as_str().is_empty() { self.root.clone() } else { format!("{}/{key}", self.root) }
+        if key.as_str().is_empty() { self.root.clone() } else { self.below(key.as_str()) }
+    }
+
+    fn below(&self, name: &str) -> String {
+        format!("{}/{name}", self.root)
     }
 }
 
@@ -114,7 +140,11 @@ impl Store for HdfsStore {
     }
 
     async fn length(&self, key: &Key) -> Result<Option<u64>, StoreError> {
-        self.length_of(&self.path(key)).await.map_err(|error| error.of("look at", key))
+        self.length_now(key).await.map_err(|error| error.of("look at", key))
+    }
+
+    async fn served(&self, key: &Key) -> Result<Option<u64>, StoreError> {
+        self.served_now(key).await.map_err(|error| error.of("look at", key))
     }
 
     async fn read(&self, key: &Key) -> Result<Bytes, StoreError> {
@@ -122,7 +152,7 @@ impl Store for HdfsStore {
     }
 
     async fn read_range(&self, key: &Key, range: Range<u64>) -> Result<Bytes, StoreError> {
-        self.read_stretch(&self.path(key), range).await.map_err(|error| error.of("read", key))
+        self.read_stretch(key, range).await.map_err(|error| error.of("read", key))
     }
 
     async fn read_pieces<'a>(&'a self, key: &'a Key, range: Range<u64>) -> Result<Box<dyn Pieces + 'a>, StoreError> {
@@ -137,11 +167,15 @@ impl Store for HdfsStore {
     }
 
     async fn append(&self, key: &Key, expected: u64, bytes: Bytes) -> Result<(), StoreError> {
-        let found = self.append_at(&self.path(key), expected, bytes).await;
+        let found = self.append_at(key, expected, bytes).await;
         match found.map_err(|error| error.of("append to", key))? {
             found if found == expected => Ok(()),
             found => Err(StoreError::WrongLength { key: key.clone(), expected, found }),
         }
+    }
+
+    async fn close(&self, key: &Key) -> Result<(), StoreError> {
+        self.close_open(key).await.map_err(|error| error.of("close", key))
     }
 
     async fn replace(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
@@ -149,8 +183,7 @@ impl Store for HdfsStore {
     }
 
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
-        let deleted = answered(self.client.delete(&self.path(key), false)).await;
-        deleted.map(drop).map_err(|error| HdfsFailure::from(error).of("delete", key))
+        self.delete_all(key).await.map_err(|error| error.of("delete", key))
     }
 
     async fn remove_temporaries(&self, age: Duration) -> Result<usize, StoreError> {

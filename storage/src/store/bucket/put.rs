@@ -14,9 +14,9 @@ use tokio::time::{sleep, timeout_at};
 use super::attempts::{PAUSES, ask, deadline};
 use super::error::{Kind, kind};
 use super::read::Shape;
-use super::{BucketFailure, BucketStore, parts};
+use super::{BucketFailure, BucketStore};
 use crate::publish::Created;
-use crate::store::Key;
+use crate::store::{Key, parts};
 
 /// The metadata that says which call wrote an object.
 const MAKER: &str = "hourglass-maker";

@@ -12,9 +12,9 @@ use tokio::time::timeout_at;
 
 use super::attempts::{ask, collect, deadline};
 use super::error::{Kind, kind};
-use super::parts::{self, Part};
 use super::{BucketFailure, BucketStore};
 use crate::store::key::is_part;
+use crate::store::parts::{self, Part};
 use crate::store::{Key, Listed};
 
 /// Files whose parts are remembered; beyond it all are forgotten.
@@ -66,7 +66,7 @@ impl BucketStore {
 
     /// The parts that make up the file now; none where it has not grown.
     pub(super) async fn parts_of(&self, key: &Key) -> Result<Arc<[Part]>, BucketFailure> {
-        let parts: Arc<[Part]> = parts::run(self.every_part_of(key).await?).into();
+        let parts: Arc<[Part]> = parts::run(0, self.every_part_of(key).await?).into();
         let mut grown = self.grown.lock();
         if parts.is_empty() {
             grown.remove(key);

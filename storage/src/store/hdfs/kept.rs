@@ -30,7 +30,7 @@ pub struct Kept {
 }
 
 impl HdfsStore {
-    /// How this file, which has bytes in it, is kept.
+    /// How this file, which has bytes in it and is closed, is kept.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Io`].

@@ -2,6 +2,7 @@
 //! something to write, a folder of the mode and group wanted.
 
 use hdfs_native::{Client, ClientBuilder, HdfsError, WriteOptions};
+use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 use super::answer::answered;
@@ -52,7 +53,15 @@ impl HdfsStore {
             there: OnceCell::new(),
         };
         let client = client(cluster, options)?;
-        Ok(HdfsStore { client, root: root.to_owned(), url: url.to_owned(), create, folder })
+        Ok(HdfsStore {
+            client,
+            root: root.to_owned(),
+            url: url.to_owned(),
+            create,
+            folder,
+            block_size: OnceCell::new(),
+            open: Mutex::default(),
+        })
     }
 
     /// As [`new`](Self::new), once the cluster has let us in.

@@ -1,4 +1,4 @@
-//! Whole files: a temporary, synced and closed, takes its name in one step.
+//! Taking a name: a temporary with all its bytes in it takes the name of a whole file, or of a part, in one step.
 //!
 //! The temporary's name is random, so nobody else's call removes it. That makes
 //! deleting it the judge of a rename whose answer was lost: if it could be
@@ -12,22 +12,78 @@ use hdfs_native::file::FileWriter;
 use hdfs_native::{HdfsError, WriteOptions};
 
 use super::answer::{answered, written};
+use super::append::Room;
 use super::error::{Kind, kind};
 use super::{HdfsFailure, HdfsStore};
 use crate::publish::Created;
+
+/// A file under a name of its own, with all its bytes in it, still open.
+pub(super) struct Temporary {
+    pub(super) path: String,
+    pub(super) writer: FileWriter,
+    /// Where its last block ends, if the data nodes have synced it; erasure-coded files know no sync, and are durable,
+    /// as far as they are, once closed.
+    pub(super) synced: Option<Room>,
+}
 
 impl HdfsStore {
     /// Makes these bytes the file at `path`; whether they are depends on
     /// `overwrite` where there is one already.
     pub(super) async fn publish(&self, path: &str, bytes: Bytes, overwrite: bool) -> Result<Created, HdfsFailure> {
-        let temporary = temporary(path);
-        if let Err(error) = self.write_new(&temporary, bytes).await {
-            self.remove(&temporary).await;
-            return Err(error.into());
+        let mut temporary = self.write_temporary(path, bytes).await?;
+        self.close_temporary(&mut temporary).await?;
+        self.take_name(&temporary.path, path, overwrite).await
+    }
+
+    /// Writes a temporary beside `path`, durably where that can be had before it is closed.
+    pub(super) async fn write_temporary(&self, path: &str, bytes: Bytes) -> Result<Temporary, HdfsFailure> {
+        self.prepare_folder().await?;
+        let path = temporary(path);
+        let writer = answered(self.client.create(&path, self.options())).await?;
+        let mut temporary = Temporary { path, writer, synced: None };
+        match self.fill(&mut temporary, bytes).await {
+            Ok(()) => Ok(temporary),
+            Err(error) => {
+                self.remove(&temporary.path).await;
+                Err(error.into())
+            }
         }
-        match answered(self.client.rename(&temporary, path, overwrite)).await {
+    }
+
+    async fn fill(&self, temporary: &mut Temporary, bytes: Bytes) -> Result<(), HdfsError> {
+        let mut room = Room::of_block(self.block_size(&temporary.path).await?);
+        match room.write(&mut temporary.writer, bytes.clone()).await {
+            Err(HdfsError::OperationFailed(text)) if text.contains("erasure-coded") => {}
+            synced => {
+                synced?;
+                temporary.synced = Some(room);
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes in a block of the files that this makes, of which this is one.
+    async fn block_size(&self, path: &str) -> Result<u64, HdfsError> {
+        let asked = || async { Ok(answered(self.client.get_file_info(path)).await?.blocksize.unwrap_or(u64::MAX)) };
+        self.block_size.get_or_try_init(asked).await.copied()
+    }
+
+    /// Closes it; one that cannot be closed is removed.
+    pub(super) async fn close_temporary(&self, temporary: &mut Temporary) -> Result<(), HdfsFailure> {
+        match written(0, temporary.writer.close()).await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.remove(&temporary.path).await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Gives a temporary its name, at one moment.
+    pub(super) async fn take_name(&self, temporary: &str, path: &str, overwrite: bool) -> Result<Created, HdfsFailure> {
+        match answered(self.client.rename(temporary, path, overwrite)).await {
             Ok(()) => Ok(Created::Created),
-            Err(error) => self.settle(error, &temporary, path, overwrite).await,
+            Err(error) => self.settle(error, temporary, path, overwrite).await,
         }
     }
 
@@ -59,13 +115,6 @@ impl HdfsStore {
         }
     }
 
-    /// Writes a file that is not there, durably.
-    pub(super) async fn write_new(&self, path: &str, bytes: Bytes) -> Result<(), HdfsError> {
-        self.prepare_folder().await?;
-        let mut writer = answered(self.client.create(path, self.options())).await?;
-        finish(&mut writer, bytes).await
-    }
-
     /// Options for a file that must not be there.
     fn options(&self) -> WriteOptions {
         self.create.clone().overwrite(false).create_parent(true)
@@ -75,22 +124,6 @@ impl HdfsStore {
     async fn remove(&self, temporary: &str) {
         let _ = answered(self.client.delete(temporary, false)).await;
     }
-}
-
-/// Writes these bytes, has every data node sync them, and closes. Where files are erasure-coded and none can sync,
-/// closing has to do.
-pub(super) async fn finish(writer: &mut FileWriter, bytes: Bytes) -> Result<(), HdfsError> {
-    written(bytes.len(), async {
-        if !bytes.is_empty() {
-            writer.write_bytes(bytes).await?;
-            match writer.hsync().await {
-                Err(HdfsError::OperationFailed(text)) if text.contains("erasure-coded") => {}
-                synced => synced?,
-            }
-        }
-        writer.close().await
-    })
-    .await
 }
 
 fn temporary(path: &str) -> String {

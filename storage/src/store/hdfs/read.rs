@@ -1,23 +1,19 @@
-//! Reading and listing.
+//! Reading.
 
 use std::ops::Range;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt, stream};
 use hdfs_native::HdfsError;
-use hdfs_native::client::FileStatus;
 use hdfs_native::file::FileReader;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinHandle;
 
 use super::answer::answered;
-use super::error::{Kind, kind};
 use super::{HdfsFailure, HdfsStore, PATIENCE, PAUSE};
-use crate::publish::is_temporary;
-use crate::store::key::is_part;
-use crate::store::{Key, Listed, Pieces, StoreError};
+use crate::store::{Key, Pieces, StoreError};
 
 /// Packets, of 64 KiB mostly, that are handed over together: each time a thread is woken costs as much as a packet.
 const TOGETHER: usize = 16;
@@ -88,40 +84,63 @@ impl Drop for Packets<'_> {
     }
 }
 
-impl HdfsStore {
-    /// The file's length, `None` without the file.
-    pub(super) async fn length_of(&self, path: &str) -> Result<Option<u64>, HdfsFailure> {
-        match answered(self.client.get_file_info(path)).await {
-            Ok(status) => Ok(Some(status.length as u64)),
-            Err(error) if kind(&error) == Kind::Absent => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
+/// A stretch of one part.
+struct Piece {
+    reader: FileReader,
+    start: usize,
+    length: usize,
+}
 
+/// Reading.
+impl HdfsStore {
     /// The bytes of `range` as far as the file has them.
-    pub(super) async fn read_stretch(&self, path: &str, range: Range<u64>) -> Result<Bytes, HdfsFailure> {
-        let (reader, start, length) = self.open_stretch(path, range).await?;
-        Ok(reader.read_range(start, length).await?)
+    pub(super) async fn read_stretch(&self, key: &Key, range: Range<u64>) -> Result<Bytes, HdfsFailure> {
+        let pieces = self.open_stretch(key, range).await?;
+        if let [piece] = &*pieces {
+            return Ok(piece.reader.read_range(piece.start, piece.length).await?);
+        }
+        let mut whole = BytesMut::new();
+        for piece in pieces {
+            whole.extend_from_slice(&piece.reader.read_range(piece.start, piece.length).await?);
+        }
+        Ok(whole.freeze())
     }
 
     /// The same, as the data nodes send it: while one packet is worked on the
     /// next are on their way.
     pub(super) async fn stream_stretch<'a>(&self, key: &'a Key, range: Range<u64>) -> Result<Packets<'a>, HdfsFailure> {
-        let (reader, start, length) = self.open_stretch(&self.path(key), range).await?;
-        Ok(Packets::new(key, reader.read_range_stream(start, length)))
+        let pieces = self.open_stretch(key, range).await?;
+        let packets = stream::iter(pieces).flat_map(|piece| piece.reader.read_range_stream(piece.start, piece.length));
+        Ok(Packets::new(key, packets))
     }
 
-    /// Opens a file that serves `range` as far as the file has it: where that
-    /// begins and how long it is.
-    async fn open_stretch(&self, path: &str, range: Range<u64>) -> Result<(FileReader, usize, usize), HdfsFailure> {
+    /// Opens the parts that have `range`, as far as the file has it.
+    async fn open_stretch(&self, key: &Key, range: Range<u64>) -> Result<Vec<Piece>, HdfsFailure> {
+        self.close_open(key).await?;
+        let first = self.open_part(&self.path(key), range.end).await?;
+        let mut at = first.file_length() as u64;
+        let mut pieces = vec![piece(first, 0, &range)];
+        if at < range.end {
+            for part in self.parts_from(key, at).await? {
+                let reader = self.open_part(&self.path_of(key, Some(&part)), range.end.saturating_sub(at)).await?;
+                let length = reader.file_length() as u64;
+                pieces.push(piece(reader, at, &range));
+                at += length;
+            }
+        }
+        pieces.retain(|piece| piece.length > 0);
+        Ok(pieces)
+    }
+
+    /// Opens a part that serves what there is of its first `wanted` bytes.
+    async fn open_part(&self, path: &str, wanted: u64) -> Result<FileReader, HdfsFailure> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let reader = answered(self.client.read(path)).await?;
             let served = reader.file_length() as u64;
-            // Less is served than there is while the last block is being appended to.
-            if served >= range.end || self.length_of(path).await?.is_none_or(|length| length <= served) {
-                let (start, end) = (range.start.min(served), range.end.min(served));
-                return Ok((reader, start as usize, end.saturating_sub(start) as usize));
+            // Less is served than there is while the part is open.
+            if served >= wanted || self.length_of(path).await?.is_none_or(|length| length <= served) {
+                return Ok(reader);
             }
             if Instant::now() > deadline {
                 return Err(HdfsFailure::Busy);
@@ -129,77 +148,11 @@ impl HdfsStore {
             tokio::time::sleep(PAUSE).await;
         }
     }
+}
 
-    /// Every file below the folder, sorted.
-    pub(super) async fn list_below(&self, prefix: &Key) -> Result<Vec<Listed>, HdfsFailure> {
-        let mut listed = Vec::new();
-        let mut folders = vec![prefix.clone()];
-        while let Some(folder) = folders.pop() {
-            for (name, status) in self.entries(&folder).await? {
-                let key = folder.push(&name);
-                if status.isdir {
-                    folders.push(key);
-                } else {
-                    listed.push(Listed { key, len: status.length as u64 });
-                }
-            }
-        }
-        listed.sort();
-        Ok(listed)
-    }
-
-    /// The names of the folders in the folder, sorted.
-    pub(super) async fn folders_in(&self, prefix: &Key) -> Result<Vec<String>, HdfsFailure> {
-        let entries = self.entries(prefix).await?;
-        let mut folders: Vec<String> =
-            entries.into_iter().filter(|(_, status)| status.isdir).map(|(name, _)| name).collect();
-        folders.sort();
-        Ok(folders)
-    }
-
-    /// Removes every temporary that has not changed for `age`, by the name
-    /// node's times.
-    pub(super) async fn remove_old(&self, age: Duration) -> Result<usize, HdfsFailure> {
-        let files = match self.statuses(&self.path(&Key::root()), true).await {
-            Ok(files) => files,
-            Err(error) if kind(&error) == Kind::Absent => return Ok(0),
-            Err(error) => return Err(error.into()),
-        };
-        // By the name node's clock, as far as its times show it: ours may be ahead by days.
-        let newest = files.iter().map(|file| Duration::from_millis(file.modification_time)).max().unwrap_or_default();
-        let now = newest.min(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
-        let mut removed = 0;
-        for file in files.iter().filter(|file| !file.isdir) {
-            let name = file.path.rsplit('/').next().unwrap_or_default();
-            let old = now.saturating_sub(Duration::from_millis(file.modification_time));
-            if is_temporary(name) && old >= age && answered(self.client.delete(&file.path, false)).await? {
-                removed += 1;
-            }
-        }
-        Ok(removed)
-    }
-
-    /// What is in a folder under a key's name; nothing without the folder.
-    async fn entries(&self, folder: &Key) -> Result<Vec<(String, FileStatus)>, HdfsFailure> {
-        let statuses = match self.statuses(&self.path(folder), false).await {
-            Ok(statuses) => statuses,
-            Err(error) if kind(&error) == Kind::Absent => return Ok(Vec::new()),
-            Err(error) => return Err(error.into()),
-        };
-        let named = statuses.into_iter().filter_map(|status| {
-            let name = status.path.rsplit('/').next()?.to_owned();
-            is_part(&name).then_some((name, status))
-        });
-        Ok(named.collect())
-    }
-
-    /// What is in a folder, or below it; each step within its time, however many there are.
-    async fn statuses(&self, path: &str, recursive: bool) -> Result<Vec<FileStatus>, HdfsError> {
-        let entries = self.client.list_status_iter(path, recursive);
-        let mut statuses = Vec::new();
-        while let Some(status) = answered(async { entries.next().await.transpose() }).await? {
-            statuses.push(status);
-        }
-        Ok(statuses)
-    }
+/// What a part that starts at `at` has of `range`.
+fn piece(reader: FileReader, at: u64, range: &Range<u64>) -> Piece {
+    let end = at + reader.file_length() as u64;
+    let (from, to) = (range.start.clamp(at, end), range.end.clamp(at, end));
+    Piece { reader, start: (from - at) as usize, length: to.saturating_sub(from) as usize }
 }

@@ -1,4 +1,7 @@
-//! Names of objects, and what a listing of them says. Nothing here asks a server.
+//! Parts of files that grow: their names, and what a listing of them says. Nothing here asks a server.
+//!
+//! Enters: names and lengths as a server lists them. Leaves: files, each the longest run of its parts, in which each
+//! starts where the one before ends.
 
 use std::collections::BTreeMap;
 
@@ -11,16 +14,16 @@ const DIGITS: usize = 20;
 
 /// A part of a file that grows: never empty, never changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Part {
+pub(crate) struct Part {
     /// Where it begins in the file.
-    pub(super) start: u64,
+    pub(crate) start: u64,
     /// Where it ends.
-    pub(super) end: u64,
+    pub(crate) end: u64,
 }
 
 /// What an object below the store's prefix is.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Object {
+pub(crate) enum Object {
     /// A whole file.
     Whole(Key),
     /// The part of this file that starts here.
@@ -28,17 +31,23 @@ pub(super) enum Object {
 }
 
 /// The folder of the file's parts, below the store's prefix.
-pub(super) fn folder(key: &Key) -> String {
+pub(crate) fn folder(key: &Key) -> String {
     format!("{key}{MARK}")
 }
 
+/// Whether this names a folder of some file's parts.
+#[cfg(feature = "hdfs")]
+pub(crate) fn is_folder(name: &str) -> bool {
+    name.ends_with(MARK)
+}
+
 /// The object of the file's part that starts here, below the store's prefix.
-pub(super) fn object(key: &Key, start: u64) -> String {
+pub(crate) fn object(key: &Key, start: u64) -> String {
     format!("{}/{start:0DIGITS$}{}", folder(key), ending(key))
 }
 
 /// What the object of this name is; `None` for what this wrote nowhere.
-pub(super) fn parse(name: &str) -> Option<Object> {
+pub(crate) fn parse(name: &str) -> Option<Object> {
     let Some((file, part)) = name.rsplit_once('/').and_then(|(folder, part)| Some((folder.strip_suffix(MARK)?, part)))
     else {
         return Key::new(name).ok().map(Object::Whole);
@@ -55,10 +64,10 @@ fn ending(key: &Key) -> &str {
     name.rfind('.').map_or("", |dot| &name[dot..])
 }
 
-/// The longest run of parts from 0.
-pub(super) fn run(mut parts: Vec<Part>) -> Vec<Part> {
+/// The longest run of parts from `start`.
+pub(crate) fn run(start: u64, mut parts: Vec<Part>) -> Vec<Part> {
     parts.sort_unstable();
-    let mut end = 0;
+    let mut end = start;
     parts.retain(|part| {
         let next = part.start == end && part.end > end;
         end = if next { part.end } else { end };
@@ -68,7 +77,7 @@ pub(super) fn run(mut parts: Vec<Part>) -> Vec<Part> {
 }
 
 /// The files of a listing of names below the store's prefix and lengths, sorted.
-pub(super) fn files(objects: impl Iterator<Item = (String, u64)>) -> Vec<Listed> {
+pub(crate) fn files(objects: impl Iterator<Item = (String, u64)>) -> Vec<Listed> {
     let mut whole = BTreeMap::new();
     let mut grown: BTreeMap<Key, Vec<Part>> = BTreeMap::new();
     for (name, len) in objects {
@@ -81,7 +90,7 @@ pub(super) fn files(objects: impl Iterator<Item = (String, u64)>) -> Vec<Listed>
         }
     }
     for (key, parts) in grown {
-        if let Some(last) = run(parts).last() {
+        if let Some(last) = run(0, parts).last() {
             whole.entry(key).or_insert(last.end);
         }
     }
@@ -131,11 +140,12 @@ mod tests {
 
     #[test]
     fn a_file_is_the_longest_run_of_parts_from_0() {
-        assert_eq!(run(parts(&[(5, 9), (0, 5)])), parts(&[(0, 5), (5, 9)]));
-        assert_eq!(run(parts(&[(0, 5), (6, 9)])), parts(&[(0, 5)]), "a gap ends it");
-        assert_eq!(run(parts(&[(0, 5), (3, 9), (5, 7)])), parts(&[(0, 5), (5, 7)]), "none starts inside another");
-        assert_eq!(run(parts(&[(5, 9)])), []);
-        assert_eq!(run(parts(&[(0, 0), (0, 4)])), parts(&[(0, 4)]));
+        assert_eq!(run(0, parts(&[(5, 9), (0, 5)])), parts(&[(0, 5), (5, 9)]));
+        assert_eq!(run(0, parts(&[(0, 5), (6, 9)])), parts(&[(0, 5)]), "a gap ends it");
+        assert_eq!(run(0, parts(&[(0, 5), (3, 9), (5, 7)])), parts(&[(0, 5), (5, 7)]), "none starts inside another");
+        assert_eq!(run(0, parts(&[(5, 9)])), []);
+        assert_eq!(run(0, parts(&[(0, 0), (0, 4)])), parts(&[(0, 4)]));
+        assert_eq!(run(5, parts(&[(0, 5), (5, 9)])), parts(&[(5, 9)]), "from elsewhere too");
     }
 
     #[test]
