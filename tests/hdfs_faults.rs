@@ -70,7 +70,7 @@ fn lost_answers_are_settled(cluster: &MiniCluster, folder: &Path) {
     let proxy = Proxy::to(cluster.name_node());
     let machine = Machine::new(folder.join("lost"), &format!("hdfs://{}/lost", proxy.address()));
     let (server, senders) = at_work(&machine);
-    for step in ["append", "create", "addBlock", "fsync", "complete", "rename2", "delete"] {
+    for step in ["create", "addBlock", "fsync", "complete", "rename2", "delete"] {
         let before = proxy.losses();
         proxy.lose_answer_to(&call(step));
         until(step, || proxy.losses() > before);
@@ -90,7 +90,7 @@ fn a_monitor_dies_holding_a_lease(cluster: &mut MiniCluster, folder: &Path) {
     let (mut server, senders) = at_work(&machine);
     for soft_limit in [Duration::from_secs(60), Duration::from_secs(1)] {
         cluster.set_lease_limit(soft_limit);
-        proxy.hold_at(1, &[call("append")]);
+        proxy.hold_at(1, &[call("fsync")]);
         until("a lease to be taken", || proxy.holds());
         senders.until_acked(500);
         server.kill();

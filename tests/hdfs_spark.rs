@@ -3,7 +3,7 @@
 //!
 //! PySpark comes from the Python package index into a virtual environment under `target/`, kept between runs; it
 //! brings Spark and Hadoop's client. The views are rebuilt while messages come in, so that superseded files lie beside
-//! those in force: tests/hdfs/spark_interop.py reads what the newest manifest names.
+//! those in force: tests/hdfs/spark_interop.py reads what the newest manifest names. One dated file is in parts.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod support;
@@ -15,25 +15,28 @@ use support::hdfs::MiniCluster;
 use support::{AckingClient, Hourglass, now_micros, run, skip, until};
 
 const SERVICES: [&str; 4] = ["checkout", "pay,\"ments\"", "Überweisung", "~tilde/slash~"];
-/// Messages in each of the two rounds.
+/// Messages in each of the three rounds.
 const LINES: u64 = 600;
 
 #[test]
 fn spark_reads_the_store_in_hdfs_and_agrees_with_query() {
     let Some(python) = python() else { return };
-    let Some(cluster) = MiniCluster::start() else { return };
+    let Some(mut cluster) = MiniCluster::start() else { return };
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let store = cluster.url("hourglass");
-    let server = Hourglass::start(
-        &data,
-        &format!("up --data DATA --store {store} --schedule */2_*_*_*_*_* --upload-every 300ms --rebuild-wait 1s"),
-    );
-    let mut client = AckingClient::connect(server.address, "spark").unwrap();
+    let up = format!("up --data DATA --store {store} --upload-every 300ms --rebuild-wait 1s --schedule");
+    // No tick falls between these two: one dated file, interrupted.
     for round in 1..=2 {
-        send(&mut client, round);
-        until("a rebuild that covers every message", || counted(&store) == round * LINES);
+        let server = Hourglass::start(&data, &format!("{up} 0_0_1_1_*"));
+        send(&server, round);
+        assert!(server.drained().0.success());
     }
+    assert!(cluster.files_below("hourglass/master").iter().any(|file| file.contains("@/")));
+    let server = Hourglass::start(&data, &format!("{up} */2_*_*_*_*_*"));
+    until("a rebuild that covers every message", || counted(&store) == 2 * LINES);
+    send(&server, 3);
+    until("a rebuild that covers every message", || counted(&store) == 3 * LINES);
     assert!(server.drained().0.success());
 
     let query = format!("query --store {store} --from -1d --every 1m --format csv");
@@ -53,7 +56,8 @@ fn spark_reads_the_store_in_hdfs_and_agrees_with_query() {
 }
 
 /// Messages over the last two hours, acknowledged; every sixth has its neighbour's values, so that maxima are met twice.
-fn send(client: &mut AckingClient, round: u64) {
+fn send(server: &Hourglass, round: u64) {
+    let mut client = AckingClient::connect(server.address, "spark").unwrap();
     let begin = now_micros() / 1000 - 7_200_000;
     let lines: Vec<_> = (0..LINES)
         .map(|n| {

@@ -136,7 +136,7 @@ async fn put(store: &dyn Store, disk: &dyn Disk, local: &Path, file: &DatedFile)
         window.consume(bytes.len());
         store.append(&file.key, offset, bytes).await?;
     }
-    Ok(())
+    Ok(store.close(&file.key).await?)
 }
 
 /// Creates the cut unless there is one; gives the one that is there then.
