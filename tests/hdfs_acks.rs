@@ -2,7 +2,8 @@
 //! that was sealed while it lives acknowledges nothing that does not count.
 //!
 //! One cluster. First a machine is lost under load: its process killed, its data folder gone; its log is sealed from
-//! elsewhere, and everything acknowledged is there, once. Then a monitor is sealed while it works.
+//! elsewhere, and everything acknowledged is there, once. Then a monitor is sealed while it works. And what is in the
+//! file that a monitor is writing counts elsewhere at once, though its lines cannot be read there yet.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod support;
@@ -10,7 +11,7 @@ mod support;
 use std::path::Path;
 
 use support::hdfs::MiniCluster;
-use support::{Ended, Hourglass, Senders, assert_acked_there, run};
+use support::{AckingClient, Ended, Hourglass, Senders, assert_acked_there, message, now_micros, run, until};
 
 #[test]
 fn what_is_acknowledged_after_the_store_survives_the_machine() {
@@ -18,6 +19,10 @@ fn what_is_acknowledged_after_the_store_survives_the_machine() {
     let folder = tempfile::tempdir().unwrap();
     a_machine_is_lost_under_load(&World { data: folder.path().join("lost"), store: cluster.url("lost") });
     a_monitor_is_sealed_under_load(&World { data: folder.path().join("sealed"), store: cluster.url("sealed") });
+    lines_of_an_open_file_count_before_they_can_be_read(&World {
+        data: folder.path().join("open"),
+        store: cluster.url("open"),
+    });
 }
 
 fn a_machine_is_lost_under_load(world: &World) {
@@ -71,6 +76,27 @@ fn a_monitor_is_sealed_under_load(world: &World) {
     assert!(again.stderr.contains("was sealed") && again.code == Some(2), "{}", again.stderr);
 }
 
+fn lines_of_an_open_file_count_before_they_can_be_read(world: &World) {
+    const LINES: u64 = 100;
+    let server = world.start("--schedule 0_0_1_1_* --refresh-every 100ms");
+    let mut client = AckingClient::connect(server.address, "reader").unwrap();
+    let lines: Vec<String> = (0..LINES).map(|n| message("open", now_micros(), n)).collect();
+    assert!(client.send(lines.iter().map(String::as_str)) && client.await_ack(LINES));
+    let counted = || world.elsewhere("query --every 1d --format csv").stdout.ends_with(&format!(",{LINES}\n"));
+    until("all lines counted elsewhere", counted);
+
+    let cat = world.elsewhere("cat").fine();
+    assert_eq!(cat.stdout, "");
+    assert!(cat.stderr.contains("can be read once it has closed the file"), "{}", cat.stderr);
+    world.elsewhere("verify").fine();
+    let here = run(&world.data, &world.with_store("cat --data DATA")).fine().stdout;
+    assert_eq!(here.lines().collect::<Vec<_>>(), lines);
+    run(&world.data, &world.with_store("verify --deep --data DATA")).fine();
+
+    assert!(server.drained().0.success());
+    assert_eq!(world.elsewhere("cat").fine().stdout, here);
+}
+
 /// The numbers in "lines 1201 to 1337 of client … were not acknowledged by monitor east/…".
 fn unacknowledged(stderr: &str) -> (u64, u64) {
     let line = stderr.lines().find(|line| line.contains("not acknowledged by monitor east/")).expect(stderr);
@@ -87,8 +113,9 @@ struct World {
 
 impl World {
     fn start(&self, more: &str) -> Hourglass {
-        let line = "monitor --data DATA --id east --ack-after store --schedule */1_*_*_*_*_*";
-        Hourglass::start(&self.data, &self.with_store(&format!("{line} {more}")))
+        let line = "monitor --data DATA --id east --ack-after store";
+        let schedule = if more.contains("--schedule") { "" } else { "--schedule */1_*_*_*_*_*" };
+        Hourglass::start(&self.data, &self.with_store(&format!("{line} {schedule} {more}")))
     }
 
     fn with_store(&self, line: &str) -> String {
