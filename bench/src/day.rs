@@ -13,7 +13,7 @@ use crate::data::{self, Generate, Layouts};
 use crate::process::Server;
 use crate::report::{Report, Row};
 use crate::workshop::Workshop;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -77,14 +77,22 @@ fn hour_of_realtime(workshop: &Workshop, start: u64) -> Result<u64> {
     let mut files = BTreeMap::new();
     for part in 0..HOUR / REFRESH {
         let mut monitor = workshop.hourglass();
-        // No tick falls into it, and no refresh before it ends.
+        // No tick falls into it, and no refresh before it ends. Into a folder beside it an open file is linked once it is
+        // closed, unless the store is acknowledged.
         monitor.args(["monitor", "--listen", "127.0.0.1:0", "--schedule", "0 0 1 1 *", "--refresh-every", "1d"]);
+        monitor.args(["--ack-after", "store"]);
         let monitor = Server::start(monitor.arg("--data").arg(&folder))?;
         let file = messages(workshop, start + part * REFRESH, REFRESH)?;
         workshop.measure(workshop.part("send").arg("--ack").arg(monitor.address()?).arg(&file))?;
         std::fs::remove_file(file)?;
         monitor.stop()?;
         lengths(&folder.join("store/views/realtime"), &mut files)?;
+        ensure!(
+            files.len() as u64 == part + 1,
+            "{} realtime views in the store after {} refreshes",
+            files.len(),
+            part + 1
+        );
     }
     Ok(files.values().sum())
 }
