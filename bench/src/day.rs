@@ -3,7 +3,9 @@
 //!
 //! The batch half: 24 hours are imported one by one, each followed by a rebuild, which writes what an hourly rebuild of
 //! a monitor's hour writes: a view file a service, the day's page, a manifest; and a cut an hour. The realtime half: one
-//! hour is sent to a monitor in 120 parts, and after each the view that a refresh every 30 s would publish is awaited.
+//! hour is sent to a monitor in 120 parts. After each the monitor is stopped, which uploads, refreshes and publishes once,
+//! as every 30 s would, and started again: what it then sends follows from the store alone. Every file counts that was
+//! ever written, superseded or not; what is left out is the empty view an hour that leads to the cut, 2 KB.
 //! A view's length hardly depends on how many messages its rows stand for, so other rates are reckoned from the same
 //! files.
 
@@ -14,7 +16,7 @@ use crate::workshop::Workshop;
 use anyhow::{Result, ensure};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 const SERVICES: u64 = 400;
 const HOUR: u64 = 3600;
@@ -23,8 +25,6 @@ const HOURS: u64 = 24;
 const EVERY: u64 = 10;
 /// `refresh.every`, in seconds.
 const REFRESH: u64 = 30;
-/// How long a refresh may take.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One row.
 pub(crate) fn run(workshop: &Workshop, report: &mut Report) -> Result<()> {
@@ -38,20 +38,24 @@ pub(crate) fn run(workshop: &Workshop, report: &mut Report) -> Result<()> {
         lengths(&folder.join("store/views"), &mut files)?;
         lengths(&folder.join("store/cuts"), &mut files)?;
     }
-    let batch: u64 = files.values().sum();
+    let is_view = |path: &Path| path.starts_with(folder.join("store/views/batch"));
+    let sum = |views: bool| files.iter().filter(|(path, _)| is_view(path) == views).map(|(_, length)| length).sum();
+    let (batch, named): (u64, u64) = (sum(true), sum(false));
     let realtime = HOURS * hour_of_realtime(workshop, midnight)?;
-    let share = |bytes: u64, messages: f64| bytes as f64 / (raw as f64 * messages * EVERY as f64);
+    let share = |messages: f64| (batch + named + realtime) as f64 / (raw as f64 * messages * EVERY as f64);
     report.add(Row {
         work: "view, cut and manifest bytes over raw bytes, a day of 400 services, one message each 10 s",
         must: "0.3",
         aim: "0.1",
-        reached: format!("{:.2}", share(batch + realtime, 0.1)),
+        reached: format!("{:.2}", share(0.1)),
         figures: format!(
-            "at 1 a second {:.2}, at 10 {:.3}; at any rate {:.0} MB of batch and {:.0} MB of realtime views a day",
-            share(batch + realtime, 1.0),
-            share(batch + realtime, 10.0),
+            "at 1 a second {:.2}, at 10 {:.3}; at any rate {:.0} MB of batch views a day, {:.0} MB of \
+             realtime views, {:.1} MB of pages, manifests and cuts",
+            share(1.0),
+            share(10.0),
             batch as f64 / 1e6,
-            realtime as f64 / 1e6
+            realtime as f64 / 1e6,
+            named as f64 / 1e6
         ),
     });
     Ok(())
@@ -67,40 +71,30 @@ fn hour_of_batch(workshop: &Workshop, folder: &Path, start: u64) -> Result<u64> 
     Ok(raw)
 }
 
-/// The bytes of an hour's realtime views.
+/// The bytes of an hour's realtime views, as they went to the store.
 fn hour_of_realtime(workshop: &Workshop, start: u64) -> Result<u64> {
     let folder = workshop.fresh_folder("day-realtime")?;
-    let mut monitor = workshop.hourglass();
-    // No tick falls into it.
-    monitor.args(["monitor", "--listen", "127.0.0.1:0", "--schedule", "0 0 1 1 *", "--refresh-every", "100ms"]);
-    let monitor = Server::start(monitor.arg("--data").arg(&folder))?;
     let mut files = BTreeMap::new();
-    let mut published = 0;
     for part in 0..HOUR / REFRESH {
+        let mut monitor = workshop.hourglass();
+        // No tick falls into it, and no refresh before it ends. Into a folder beside it an open file is linked once it is
+        // closed, unless the store is acknowledged.
+        monitor.args(["monitor", "--listen", "127.0.0.1:0", "--schedule", "0 0 1 1 *", "--refresh-every", "1d"]);
+        monitor.args(["--ack-after", "store"]);
+        let monitor = Server::start(monitor.arg("--data").arg(&folder))?;
         let file = messages(workshop, start + part * REFRESH, REFRESH)?;
         workshop.measure(workshop.part("send").arg("--ack").arg(monitor.address()?).arg(&file))?;
         std::fs::remove_file(file)?;
-        // Of those written meanwhile the last is the one that a refresh now would write.
-        published += newest_view(&folder, &mut files)?;
+        monitor.stop()?;
+        lengths(&folder.join("store/views/realtime"), &mut files)?;
+        ensure!(
+            files.len() as u64 == part + 1,
+            "{} realtime views in the store after {} refreshes",
+            files.len(),
+            part + 1
+        );
     }
-    monitor.stop()?;
-    Ok(published)
-}
-
-/// Waits for the view that covers the whole log; its length.
-fn newest_view(folder: &Path, files: &mut BTreeMap<PathBuf, u64>) -> Result<u64> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let written = crate::freshness::written(folder)?.unwrap_or_default();
-        files.clear();
-        lengths(&folder.join("realtime"), files)?;
-        let end = format!("-{:010}.{:012}.parquet", written.0, written.1);
-        if let Some((_, length)) = files.iter().find(|(path, _)| path.to_string_lossy().ends_with(&end)) {
-            return Ok(*length);
-        }
-        ensure!(Instant::now() < deadline, "no realtime view {end} appeared");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    Ok(files.values().sum())
 }
 
 /// A file of messages, one a service each `EVERY` seconds.

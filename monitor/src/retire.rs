@@ -2,7 +2,7 @@
 //!
 //! What a batch view covers is needed here no longer: a covered generation's
 //! journal, queue, realtime views, and its log files, which the store has. Nor
-//! is a realtime view that a later one of its generation contains. Each goes
+//! is a realtime view that another of its generation contains. Each goes
 //! `views.grace` after it was first seen to be superseded, so that a reader who
 //! began before that can finish.
 //!
@@ -11,6 +11,7 @@
 //! those left always follow on one another; nothing of the open generation but
 //! superseded realtime views.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
@@ -173,22 +174,57 @@ impl fmt::Debug for Retirement {
 
 /// The views that are covered, or contained in another.
 fn superseded_views(mut views: Vec<RealtimeName>, covered: Option<Covered>) -> Vec<RealtimeName> {
-    views.sort_unstable();
-    let later = views.iter().skip(1).map(Some).chain([None]);
-    let contained = |view: &RealtimeName, later: Option<&RealtimeName>| {
-        later.is_some_and(|later| (later.generation, later.from) == (view.generation, view.from))
-    };
-    let is_covered = |view: &RealtimeName| covered.is_some_and(|covered| view.generation <= covered.generation);
+    // What contains a view stands before it.
+    views.sort_unstable_by_key(|view| (view.generation, view.from, Reverse(view.to)));
+    let mut furthest: Option<RealtimeName> = None;
+    views.retain(|view| {
+        let reached = furthest.filter(|before| before.generation == view.generation);
+        let contained = reached.is_some_and(|before| view.to <= before.to);
+        if !contained {
+            furthest = Some(*view);
+        }
+        contained || covered.is_some_and(|covered| view.generation <= covered.generation)
+    });
     views
-        .iter()
-        .zip(later)
-        .filter(|(view, later)| is_covered(view) || contained(view, *later))
-        .map(|(view, _)| *view)
-        .collect()
 }
 
 /// What the names in a folder say; nothing without the folder.
 fn names<T>(disk: &dyn Disk, folder: &Path, parse: impl Fn(&str) -> Option<T>) -> Vec<T> {
     let entries: Vec<Entry> = disk.list(folder).unwrap_or_default();
     entries.iter().filter_map(|entry| parse(&entry.name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn name() -> impl Strategy<Value = RealtimeName> {
+        (0..3_u64, 0..6_u64, 1..6_u64).prop_map(|(generation, from, length)| RealtimeName {
+            generation: Generation::new(generation),
+            from: Position::new(1, from),
+            to: Position::new(1, from + length),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_view_is_superseded_when_it_is_covered_or_another_contains_it(
+            views in prop::collection::btree_set(name(), 0..12),
+            covered in prop::option::of(0..3_u64),
+        ) {
+            let within = |view: &RealtimeName, other: &RealtimeName| {
+                view != other && view.generation == other.generation && other.from <= view.from && view.to <= other.to
+            };
+            let is_covered = |view: &RealtimeName| covered.is_some_and(|covered| view.generation.get() <= covered);
+            let superseded = |view: &&RealtimeName| is_covered(view) || views.iter().any(|other| within(view, other));
+            let expected: Vec<RealtimeName> = views.iter().filter(superseded).copied().collect();
+            let covered =
+                covered.map(|g| Covered { generation: Generation::new(g), cut: Position::new(2, 0) });
+            let mut found = superseded_views(views.iter().copied().collect(), covered);
+            found.sort_unstable();
+            prop_assert_eq!(found, expected);
+        }
+    }
 }

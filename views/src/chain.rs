@@ -4,9 +4,9 @@
 //! there, generation by generation:
 //! - on the monitor's own machine the realtime view that reaches furthest and,
 //!   behind it, the log itself up to the journal's last valid record;
-//! - elsewhere, for a generation with a published cut, its final view or else
-//!   its closed dated files; and then the view that reaches furthest into the
-//!   open generation, which is as far as the store shows.
+//! - elsewhere, for a generation with a published cut, the views that lead to
+//!   it or else its closed dated files; and then the views that lead furthest
+//!   into the open generation, which is as far as the store shows.
 //!
 //! What must hold: each link begins exactly where the one before ended. A gap
 //! is an error that names what is missing; nothing is skipped.
@@ -200,14 +200,13 @@ impl<'a> Builder<'a> {
         for cut in cuts {
             self.incarnation = cut.incarnation.or(self.incarnation);
             let from = self.at.map(|(_, at)| at);
-            match views.whole(self.reader, &cut, from, self.avoid).await? {
-                Some(view) => self.take(view),
-                None => {
-                    self.links.push(Link::Lines(cut.files.iter().map(dated).collect()));
-                    self.messages += cut.messages();
-                    self.latest = self.latest.max(cut.times().map(|(_, greatest)| greatest));
-                }
+            let views = views.up_to(self.reader, &cut, from, self.avoid).await?;
+            if views.is_empty() {
+                self.links.push(Link::Lines(cut.files.iter().map(dated).collect()));
+                self.messages += cut.messages();
+                self.latest = self.latest.max(cut.times().map(|(_, greatest)| greatest));
             }
+            views.into_iter().for_each(|view| self.take(view));
             self.at = Some((cut.generation, cut.position));
         }
         Ok(())

@@ -1,9 +1,10 @@
 //! Refresh: the realtime views of this machine's own monitor.
 //!
 //! Enters: the journal, the queue and the views that are here. Leaves: for each
-//! generation above the manifest's cut a view up to the journal's last record,
-//! on this machine at once, and in the store when the bytes it stands for are
-//! uploaded. The monitor retires what is superseded.
+//! generation above the manifest's cut a view of all of it up to the journal's
+//! last record, on this machine at once; and in the store, when the bytes are
+//! uploaded, views that together show the same (`publish`). The monitor retires
+//! what is superseded.
 //!
 //! What must hold: everything needed is in the files, nothing in this process,
 //! so any of them may be lost or damaged: a view is built on the one before or
@@ -17,12 +18,11 @@
 
 mod publish;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use log::GenerationLog;
+use log::{GenerationLog, JournalMark};
 use schema::queue_row::Rows;
 use schema::{Generation, MonitorId, Position};
-use storage::layout::RealtimeName;
 use storage::publish_new;
 
 use crate::error::{Result, ViewError};
@@ -39,8 +39,8 @@ pub struct Refresher {
     reader: Reader,
     /// The newest manifest seen, and what it covers of this monitor.
     covered: (u64, Option<CoveredMonitor>),
-    /// What the store has, once it was listed.
-    stored: Option<BTreeSet<RealtimeName>>,
+    /// Up to where the store is known to show a generation.
+    shown: BTreeMap<Generation, Position>,
 }
 
 /// What a refresh came to.
@@ -60,7 +60,7 @@ impl Refresher {
     /// A refresher for the monitor whose data folder `reader` has.
     #[must_use]
     pub fn new(reader: Reader) -> Self {
-        Refresher { reader, covered: (0, None), stored: None }
+        Refresher { reader, covered: (0, None), shown: BTreeMap::new() }
     }
 
     /// Brings every view on this machine up to the journal; none before the
@@ -131,25 +131,37 @@ impl Refresher {
             to: end_of(log),
             messages: 0,
             latest: None,
-            mark: log.last,
+            mark: log.first,
         };
-        let mut mark = log.first;
         if let Some(base) = base {
-            base.file.read(&Selection::everything(), &mut |row| table.merge_row(row))?;
-            (note.messages, note.latest, mark) = (base.note.messages, base.note.latest, base.note.mark);
+            take_in(base, &mut note, &mut table)?;
+            note.mark = base.note.mark;
         }
+        self.add_queued(local, own, &log.last, &mut note, &mut table)?;
+        Ok((note, table))
+    }
+
+    /// Adds the queue's rows from the note's mark on, up to `end`, which becomes its mark.
+    fn add_queued(
+        &self,
+        local: &Local,
+        own: &Own,
+        end: &JournalMark,
+        note: &mut Note,
+        table: &mut Table,
+    ) -> Result<()> {
         let metrics = &self.reader.metrics;
-        own.log.queue_rows(&*local.disk, metrics, &mark, &log.last, |bytes| -> Result<()> {
+        let from = std::mem::replace(&mut note.mark, *end);
+        own.log.queue_rows(&*local.disk, metrics, &from, end, |bytes| -> Result<()> {
             let mut rows = Rows::new(bytes, metrics);
             while let Some(row) = rows.next() {
-                let message = row.map_err(|why| ViewError::Queue { generation: log.generation, why })?;
+                let message = row.map_err(|why| ViewError::Queue { generation: end.generation, why })?;
                 table.add(message.service, message.time, message.values);
                 note.messages += 1;
                 note.latest = note.latest.max(Some(message.time));
             }
             Ok(())
-        })?;
-        Ok((note, table))
+        })
     }
 
     /// Looks which generations the batch has taken over; without the store, as before.
@@ -177,6 +189,14 @@ impl Refresher {
 /// Up to where a generation's view can reach.
 fn end_of(log: &GenerationLog) -> Position {
     log.closed.as_ref().map_or(log.last.position, |closed| closed.cut)
+}
+
+/// Adds what `view` holds.
+fn take_in(view: &RealtimeView, note: &mut Note, table: &mut Table) -> Result<()> {
+    view.file.read(&Selection::everything(), &mut |row| table.merge_row(row))?;
+    note.messages += view.note.messages;
+    note.latest = note.latest.max(view.note.latest);
+    Ok(())
 }
 
 /// Removes a damaged view of this machine, so that it is built anew.

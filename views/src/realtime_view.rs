@@ -1,10 +1,13 @@
-//! Realtime views: one file for the messages of one generation from its start
-//! to some position.
+//! Realtime views: one file for the messages of one generation between two
+//! positions.
 //!
 //! Enters and leaves: files `<g>-<from>-<to>.parquet` (`view_file`), on this
-//! machine in `realtime/` and in the store below the monitor's id and
-//! incarnation. What must hold: a name is given once, to one content; a view
-//! whose note does not agree with its name is corrupt.
+//! machine in `realtime/`, each from its generation's start, and in the store
+//! below the monitor's id and incarnation, each from its generation's start or
+//! from where another ends. What must hold: a name is given once, to one
+//! content; a view whose note does not agree with its name is corrupt. Of the
+//! views that begin at one position the one that reaches furthest is the link
+//! of the chain; what it contains is superseded.
 //!
 //! # Format
 //! A realtime view is a view file with the note `realtime`:
@@ -12,17 +15,19 @@
 //! {"version":1,"monitor":"east","incarnation":"<16 hex>","generation":7,"from":"31:0","to":"31:9120",
 //!  "messages":64,"latest":<us>,"mark":{…}}
 //! ```
-//! `messages` and `latest` are of this generation; `mark` is the journal's
-//! record that the rows end with (`log::JournalMark`), where a refresh goes on.
+//! `messages` and `latest` are of what lies between `from` and `to`; `mark` is
+//! the journal's record that the rows end with (`log::JournalMark`), where a
+//! refresh goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use bytes::Bytes;
 use log::{Cut, JournalMark};
 use schema::{Generation, Incarnation, Metrics, Micros, MonitorId, Position};
 use serde::{Deserialize, Serialize};
 use storage::layout::{self, RealtimeName};
-use storage::{Mode, Store};
+use storage::{Listed, Mode, Store};
 
 use crate::error::{Result, ViewError};
 use crate::fold::Table;
@@ -121,10 +126,14 @@ impl Listing {
 
     /// Those in the store.
     pub(crate) async fn stored(store: &dyn Store, monitor: &MonitorId) -> Result<Self> {
-        let listed = store.list(&layout::realtime_of_monitor(monitor)).await?;
+        Ok(Listing::of(store.list(&layout::realtime_of_monitor(monitor)).await?))
+    }
+
+    /// Those among files of the store.
+    pub(crate) fn of(listed: Vec<Listed>) -> Self {
         let named = |key: &storage::Key| RealtimeName::parse(key.name());
         let views = listed.into_iter().filter_map(|file| Some((named(&file.key)?, Place::Stored(file.key))));
-        Ok(Listing(views.collect()))
+        Listing(views.collect())
     }
 
     /// Every view, by generation, start and end.
@@ -141,36 +150,35 @@ impl Listing {
         end: Position,
         avoid: &BTreeSet<String>,
     ) -> Result<Option<RealtimeView>> {
-        if end < from {
-            return Ok(None);
-        }
-        let name = |to| RealtimeName { generation, from, to };
-        let mut usable = usable(self.0.range(name(from)..=name(end)), avoid);
-        match usable.next_back() {
+        match self.link(generation, from, end, avoid) {
             Some((name, place)) => RealtimeView::open(reader, place, name).await.map(Some),
             None => Ok(None),
         }
     }
 
-    /// The view of all of the generation that `cut` ends; `from` is where it
-    /// begins, if that is known.
-    pub(crate) async fn whole(
+    /// The views that lead from `from` to `cut`, the end of their generation;
+    /// none if they do not reach it, or if `from` is not known.
+    pub(crate) async fn up_to(
         &self,
         reader: &Reader,
         cut: &Cut,
         from: Option<Position>,
         avoid: &BTreeSet<String>,
-    ) -> Result<Option<RealtimeView>> {
-        let Some(from) = from else { return Ok(None) };
-        let name = RealtimeName { generation: cut.generation, from, to: cut.position };
-        match self.0.get(&name).filter(|place| !avoid.contains(&place.to_string())) {
-            Some(place) => RealtimeView::open(reader, place, &name).await.map(Some),
-            None => Ok(None),
+    ) -> Result<Vec<RealtimeView>> {
+        let Some(from) = from else { return Ok(Vec::new()) };
+        let links = self.links(cut.generation, from, cut.position, avoid);
+        let mut views = Vec::with_capacity(links.len());
+        if links.last().is_some_and(|(name, _)| name.to == cut.position) {
+            for (name, place) in links {
+                views.push(RealtimeView::open(reader, place, name).await?);
+            }
         }
+        Ok(views)
     }
 
-    /// The view that reaches furthest of those that begin at `at`; without `at`,
-    /// of those that begin with the monitor's first message.
+    /// The view that reaches furthest of those that go on at `at`, in its
+    /// generation or with the next; without `at`, of those that begin with the
+    /// monitor's first message.
     pub(crate) async fn going_on(
         &self,
         reader: &Reader,
@@ -178,7 +186,39 @@ impl Listing {
         avoid: &BTreeSet<String>,
     ) -> Result<Option<RealtimeView>> {
         let Some((generation, from)) = at else { return self.beginning(reader, avoid).await };
-        self.furthest(reader, generation.next(), from, LAST, avoid).await
+        match self.furthest(reader, generation, from, LAST, avoid).await? {
+            None => self.furthest(reader, generation.next(), from, LAST, avoid).await,
+            found => Ok(found),
+        }
+    }
+
+    /// The chain of one generation from `from` on, as far as it leads, but not
+    /// beyond `end`.
+    pub(crate) fn links(
+        &self,
+        generation: Generation,
+        from: Position,
+        end: Position,
+        avoid: &BTreeSet<String>,
+    ) -> Vec<(&RealtimeName, &Place)> {
+        let link = |from| self.link(generation, from, end, avoid);
+        std::iter::successors(link(from), |(name, _)| link(name.to)).collect()
+    }
+
+    fn link(
+        &self,
+        generation: Generation,
+        from: Position,
+        end: Position,
+        avoid: &BTreeSet<String>,
+    ) -> Option<(&RealtimeName, &Place)> {
+        if end <= from {
+            return None;
+        }
+        let name = |to| RealtimeName { generation, from, to };
+        // A view that ends where it begins leads nowhere.
+        let onward = (Bound::Excluded(name(from)), Bound::Included(name(end)));
+        self.0.range(onward).rfind(|(_, place)| !avoid.contains(&place.to_string()))
     }
 
     async fn beginning(&self, reader: &Reader, avoid: &BTreeSet<String>) -> Result<Option<RealtimeView>> {
@@ -195,14 +235,7 @@ impl Listing {
 }
 
 /// Beyond every position.
-const LAST: Position = Position::new(u64::MAX, u64::MAX);
-
-fn usable<'a>(
-    views: impl DoubleEndedIterator<Item = (&'a RealtimeName, &'a Place)>,
-    avoid: &BTreeSet<String>,
-) -> impl DoubleEndedIterator<Item = (&'a RealtimeName, &'a Place)> {
-    views.filter(|(_, place)| !avoid.contains(&place.to_string()))
-}
+pub(crate) const LAST: Position = Position::new(u64::MAX, u64::MAX);
 
 impl Local {
     /// A whole file of this machine.

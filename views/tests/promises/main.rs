@@ -9,5 +9,6 @@ mod corruption_is_found;
 mod gaps;
 mod refreshing;
 mod starting_over;
+mod store_alone;
 mod town;
 mod verify_finds;

@@ -214,19 +214,20 @@ impl Town {
         }
     }
 
-    /// Of each generation only the view that reaches furthest stays, here and in
-    /// the store.
+    /// No view stays that another of its generation contains, here or in the store.
     async fn retire_views(&self, monitor: usize) {
-        let mut here = self.realtime_views(monitor);
-        here.sort();
-        for pair in here.windows(2).filter(|pair| generation(&pair[0]) == generation(&pair[1])) {
-            self.disk.remove(&pair[0]).unwrap();
+        for path in contained(self.realtime_views(monitor), |path| path.file_name().unwrap().to_str().unwrap()) {
+            self.disk.remove(&path).unwrap();
         }
-        let stored = self.store.list(&layout::realtime_of_monitor(&self.monitors[monitor].id)).await.unwrap();
-        let of = |listed: &storage::Listed| generation(listed.key.name().as_ref());
-        for pair in stored.windows(2).filter(|pair| of(&pair[0]) == of(&pair[1])) {
-            self.store.delete(&pair[0].key).await.unwrap();
+        for key in contained(self.stored_views(monitor).await, |key| key.name()) {
+            self.store.delete(&key).await.unwrap();
         }
+    }
+
+    /// Realtime views of a monitor in the store.
+    pub(crate) async fn stored_views(&self, monitor: usize) -> Vec<storage::Key> {
+        let listed = self.store.list(&layout::realtime_of_monitor(&self.monitors[monitor].id)).await.unwrap();
+        listed.into_iter().map(|listed| listed.key).collect()
     }
 
     /// Files of this machine's realtime folder or of the store's.
@@ -272,7 +273,12 @@ fn refresher(disk: &Arc<SimDisk>, store: &Arc<dyn Store>, folder: &DataFolder) -
     Refresher::new(reader)
 }
 
-/// The generation of a realtime view, by its name.
-fn generation(path: &std::path::Path) -> Option<Generation> {
-    layout::RealtimeName::parse(path.file_name()?.to_str()?).map(|name| name.generation)
+/// Those of these realtime views that another contains.
+fn contained<T: Clone>(views: Vec<T>, name: impl Fn(&T) -> &str) -> Vec<T> {
+    let parse = |view: &T| layout::RealtimeName::parse(name(view)).unwrap();
+    let within = |inner: &layout::RealtimeName, outer: &layout::RealtimeName| {
+        inner != outer && inner.generation == outer.generation && outer.from <= inner.from && inner.to <= outer.to
+    };
+    let names: Vec<_> = views.iter().map(parse).collect();
+    views.into_iter().filter(|view| names.iter().any(|outer| within(&parse(view), outer))).collect()
 }
