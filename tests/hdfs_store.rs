@@ -200,6 +200,13 @@ async fn without_sync_files_are_durable_when_closed(cluster: &mut MiniCluster) {
     store.append(&key("grown"), 0, Bytes::from_static(b"one\n")).await.unwrap();
     store.append(&key("grown"), 4, Bytes::from_static(b"two\n")).await.unwrap();
     assert_eq!(store.read(&key("grown")).await.unwrap(), "one\ntwo\n");
+    // Longer than a block, however it is cut.
+    let blocks = HdfsOptions { block_size: Some(1 << 20), ..HdfsOptions::default() };
+    let blocks = HdfsStore::open(&cluster.url("coded"), &blocks).await.unwrap();
+    let long: Bytes = (0..3_u32 << 20).map(|at| (at % 251) as u8).collect();
+    blocks.append(&key("long"), 0, long.clone()).await.unwrap();
+    blocks.append(&key("long"), long.len() as u64, long.clone()).await.unwrap();
+    assert!(blocks.read(&key("long")).await.unwrap() == [long.clone(), long].concat());
     assert_eq!(store.create(&key("empty"), Bytes::new()).await.unwrap(), Created::Created);
     assert_eq!(store.kept(&key("made")).await.unwrap().durability, Durability::Closed);
     assert_eq!(store.kept(&key("grown")).await.unwrap().durability, Durability::Closed);
@@ -323,6 +330,15 @@ async fn a_name_node_that_was_away_is_used_again(cluster: &mut MiniCluster) {
     store.append(&key("file"), length as u64, Bytes::from(&b"one\ntwo\n"[length..])).await.unwrap();
     assert_eq!(store.read(&key("file")).await.unwrap(), "one\ntwo\n");
     assert_eq!(store.create(&key("made"), Bytes::new()).await.unwrap(), Created::Created);
+
+    // A file that could not be closed is not forgotten.
+    store.append(&key("last"), 0, Bytes::from_static(b"one\n")).await.unwrap();
+    cluster.stop_name_node();
+    assert!(store.close(&key("last")).await.is_err());
+    cluster.start_name_node();
+    while store.close(&key("last")).await.is_err() {}
+    let other = open(&cluster.url("away")).await;
+    assert_eq!(other.served(&key("last")).await.unwrap(), Some(4));
 }
 
 /// A name service of two name nodes, by the configuration that Hadoop's own clients read.

@@ -158,13 +158,18 @@ impl Tasks {
         })
     }
 
-    /// Waits until `stop` is cancelled, the committer fails, or this monitor turns
-    /// out to be sealed, and stops them all, in order.
+    /// Waits until `stop` is cancelled, the committer fails, the upkeep panics, or
+    /// this monitor turns out to be sealed, and stops them all, in order.
     pub(crate) async fn run(mut self, stop: CancellationToken) -> Result<(), MonitorError> {
+        let mut upkeep = None;
         let failed = tokio::select! {
             () = stop.cancelled() => None,
             () = self.sealed.cancelled() => None,
             ended = &mut self.committer => Some(ended),
+            ended = &mut self.upkeep => {
+                upkeep = Some(ended);
+                None
+            }
         };
         self.drain.cancel();
         let listening = self.listening.await;
@@ -183,7 +188,10 @@ impl Tasks {
         };
         self.buffer.abandon();
         self.committed.cancel();
-        let upkeep = self.upkeep.await;
+        let upkeep = match upkeep {
+            Some(ended) => ended,
+            None => self.upkeep.await,
+        };
         self.stopped.cancel();
         let reporter = self.reporter.await;
 

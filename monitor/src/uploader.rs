@@ -259,12 +259,13 @@ impl Uploader {
         Ok(false)
     }
 
-    /// Lets everybody read what the store has of the file being written. It may grow again.
+    /// Lets everybody read what the store has of each file here. The last one may grow again.
     pub(crate) async fn close(&self) -> Result<(), UploadError> {
-        match self.open.last() {
-            Some(file) => Ok(self.sides.store.close(&self.key(file.seq, file.date)).await?),
-            None => Ok(()),
+        let closed = self.closed.iter().flat_map(|cut| &cut.files).map(|file| (file.seq, file.date));
+        for (seq, date) in closed.chain(self.open.iter().map(|file| (file.seq, file.date))) {
+            self.sides.store.close(&self.key(seq, date)).await?;
         }
+        Ok(())
     }
 
     /// Appends what the store lacks of a file, up to `length`.

@@ -33,6 +33,8 @@ enum Gate {
     Open,
     Held,
     Broken,
+    /// Appending panics, as a library may.
+    Panicking,
 }
 
 #[async_trait::async_trait]
@@ -42,6 +44,7 @@ impl Store for Gated {
             self.held.send_modify(|held| *held += 1);
         }
         let now = *self.gate.subscribe().wait_for(|gate| *gate != Gate::Held).await.unwrap();
+        assert!(now != Gate::Panicking, "as asked");
         if now == Gate::Broken {
             return Err(StoreError::Unknown { operation: "append to", key: key.clone(), source: "away".into() });
         }
@@ -179,6 +182,18 @@ async fn nothing_is_acknowledged_before_the_store_has_it() {
     client.send("no message\n").await;
     client.acked(11).await;
     running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_uploader_that_panics_ends_the_monitor() {
+    let (bed, store) = gated(Gate::Open);
+    let running = bed.start().await;
+    let mut client = running.client().await;
+    client.hello("c").await;
+    store.set(Gate::Panicking);
+    client.send(lines("a", 0..9)).await;
+    let error = soon("the end", running.monitor.wait()).await.unwrap_err();
+    assert!(matches!(error, MonitorError::Task { task: "upkeep", .. }), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

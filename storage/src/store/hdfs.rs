@@ -13,14 +13,16 @@
 //! open, and an append is a write and a sync, until [`close`](Store::close). A
 //! part that was closed, by whomever, never changes again: the next append
 //! begins another. So a file whose writer was never interrupted is one plain
-//! file, whatever the number of its appends.
+//! file, whatever the number of its appends. Who reads what it is writing, in
+//! the same process, closes it thereby.
 //!
 //! What must hold:
 //! - **Settled by what is there, not by what was answered.** A rename whose
 //!   answer is lost has happened exactly if its temporary, which nobody else
 //!   names, can no longer be deleted: see [`publish`].
 //! - **Durable means `hsync`**: every data node of the pipeline has synced the
-//!   bytes. Erasure-coded files know no `hsync`; there closing is all there is,
+//!   bytes, of every block; what closing a file then changes on a data node's
+//!   disk is synced there as `dfs.datanode.synconclose` says. Erasure-coded files know no `hsync`; there closing is all there is,
 //!   and [`HdfsStore::kept`] says so.
 //! - **Who only reads writes nothing**, not even to find something out: it may
 //!   not be allowed to.
@@ -106,8 +108,9 @@ pub struct HdfsStore {
     folder: NewFolder,
     /// Bytes in a block of the files that this makes, once one was made.
     block_size: OnceCell<u64>,
-    /// The parts that this process writes, by their file.
-    open: Mutex<HashMap<Key, OpenPart>>,
+    /// The parts that this process writes, by their file; `None` for one that it gave up and does not know to be closed:
+    /// the name node keeps that one open for us as long as we write any.
+    open: Mutex<HashMap<Key, Option<OpenPart>>>,
 }
 
 impl HdfsStore {

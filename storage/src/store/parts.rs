@@ -3,9 +3,12 @@
 //! Enters: names and lengths as a server lists them. Leaves: files, each the longest run of its parts, in which each
 //! starts where the one before ends.
 
+#[cfg(feature = "bucket")]
 use std::collections::BTreeMap;
 
-use crate::store::{Key, Listed};
+use crate::store::Key;
+#[cfg(feature = "bucket")]
+use crate::store::Listed;
 
 /// Ends the name of the folder that holds a file's parts. In no key.
 const MARK: char = '@';
@@ -35,10 +38,10 @@ pub(crate) fn folder(key: &Key) -> String {
     format!("{key}{MARK}")
 }
 
-/// Whether this names a folder of some file's parts.
+/// The file whose parts this folder holds; `None` for another folder.
 #[cfg(feature = "hdfs")]
-pub(crate) fn is_folder(name: &str) -> bool {
-    name.ends_with(MARK)
+pub(crate) fn grown(folder: &str) -> Option<Key> {
+    folder.strip_suffix(MARK).and_then(|name| Key::new(name).ok())
 }
 
 /// The object of the file's part that starts here, below the store's prefix.
@@ -77,6 +80,7 @@ pub(crate) fn run(start: u64, mut parts: Vec<Part>) -> Vec<Part> {
 }
 
 /// The files of a listing of names below the store's prefix and lengths, sorted.
+#[cfg(feature = "bucket")]
 pub(crate) fn files(objects: impl Iterator<Item = (String, u64)>) -> Vec<Listed> {
     let mut whole = BTreeMap::new();
     let mut grown: BTreeMap<Key, Vec<Part>> = BTreeMap::new();

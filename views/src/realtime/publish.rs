@@ -17,7 +17,10 @@
 //! new view contains stays until its grace is over. Nothing is kept beside the
 //! files: the listing, and the mark in the last view's note, say from where to
 //! go on. A chain that cannot be gone on with, for whatever reason, is
-//! superseded by the whole view that is here.
+//! superseded by the whole view that is here. (Only a view that appears late,
+//! after its sender was told that its fate is unknown and went on without it, may
+//! hide a later one that does not begin where it ends. The chain then covers
+//! less, and says so, until the next refresh goes on from there.)
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -23,9 +23,10 @@ use bytes::Bytes;
 use hdfs_native::HdfsError;
 use hdfs_native::file::FileWriter;
 
-use super::answer::{answered, written};
+use super::answer::{answered, closed, written};
 use super::error::{Kind, kind};
 use super::look::Shape;
+use super::publish::abandon;
 use super::{HdfsFailure, HdfsStore, PATIENCE, PAUSE};
 use crate::publish::Created;
 use crate::store::{Key, parts};
@@ -43,9 +44,9 @@ pub(super) struct OpenPart {
 
 impl OpenPart {
     /// Has every data node sync these bytes behind what there is.
-    async fn append(&mut self, bytes: Bytes) -> Result<(), HdfsError> {
+    async fn append(&mut self, mut bytes: Bytes) -> Result<(), HdfsError> {
         self.end += bytes.len() as u64;
-        self.room.write(&mut self.writer, bytes).await
+        self.room.write(&mut self.writer, &mut bytes).await
     }
 }
 
@@ -63,8 +64,8 @@ impl Room {
         Self { left: block, block }
     }
 
-    /// Writes these bytes and has every data node sync them, block by block.
-    pub(super) async fn write(&mut self, writer: &mut FileWriter, mut bytes: Bytes) -> Result<(), HdfsError> {
+    /// Writes these bytes and has every data node sync them, block by block. What is left of them has not been written.
+    pub(super) async fn write(&mut self, writer: &mut FileWriter, bytes: &mut Bytes) -> Result<(), HdfsError> {
         while !bytes.is_empty() {
             if self.left == 0 {
                 self.left = self.block;
@@ -85,13 +86,18 @@ impl HdfsStore {
     /// Appends if the file is `expected` bytes long, absent being 0. Returns
     /// how long it was, or, where another append came between, is.
     pub(super) async fn append_at(&self, key: &Key, expected: u64, bytes: Bytes) -> Result<u64, HdfsFailure> {
-        let Some(mut part) = self.take_open(key) else { return self.append_anew(key, expected, bytes).await };
-        let found = part.end;
-        if found == expected {
-            part.append(bytes).await?;
+        match self.take_open(key) {
+            Some(Some(mut part)) if part.end == expected => {
+                part.append(bytes).await?;
+                self.open.lock().insert(key.clone(), Some(part));
+                Ok(expected)
+            }
+            Some(part) => {
+                self.close_part(key, part).await?;
+                self.append_anew(key, expected, bytes).await
+            }
+            None => self.append_anew(key, expected, bytes).await,
         }
-        self.open.lock().insert(key.clone(), part);
-        Ok(found)
     }
 
     /// The same with a part of its own.
@@ -114,32 +120,51 @@ impl HdfsStore {
         }
     }
 
-    /// Closes the part that this process writes, if there is one.
+    /// Closes the part that this process writes, or gave up, if there is one.
     pub(super) async fn close_open(&self, key: &Key) -> Result<(), HdfsFailure> {
-        let Some(mut part) = self.take_open(key) else { return Ok(()) };
-        match written(0, part.writer.close()).await {
-            Ok(()) => Ok(()),
-            Err(_) => self.settled(key).await.map(drop),
+        match self.take_open(key) {
+            Some(part) => self.close_part(key, part).await,
+            None => Ok(()),
         }
     }
 
-    /// The part of this file that this process writes. Until it is put back nobody here knows of it.
-    pub(super) fn take_open(&self, key: &Key) -> Option<OpenPart> {
-        self.open.lock().remove(key)
+    async fn close_part(&self, key: &Key, part: Option<OpenPart>) -> Result<(), HdfsFailure> {
+        let was_closed = match part {
+            Some(mut part) => closed(&mut part.writer).await.is_ok(),
+            None => false,
+        };
+        if !was_closed {
+            self.settled(key).await?;
+        }
+        self.open.lock().remove(key);
+        Ok(())
+    }
+
+    /// The part of this file that this process writes. Unless it is put back it counts as given up, also where the
+    /// caller is cancelled: then the inner one is `None`, until the part is known to be closed.
+    fn take_open(&self, key: &Key) -> Option<Option<OpenPart>> {
+        self.open.lock().get_mut(key).map(Option::take)
     }
 
     /// Begins the part of this path, which starts at `start`; left open where it can be synced.
     async fn begin(&self, key: &Key, start: u64, path: &str, bytes: Bytes) -> Result<Created, HdfsFailure> {
         let end = start + bytes.len() as u64;
         let mut begun = self.write_temporary(path, bytes).await?;
-        if begun.synced.is_none() {
+        let Some(room) = begun.room else {
             self.close_temporary(&mut begun).await?;
-        }
-        let created = self.take_name(&begun.path, path, false).await?;
-        if let (Created::Created, Some(room)) = (created, begun.synced) {
-            self.open.lock().insert(key.clone(), OpenPart { writer: begun.writer, end, room });
-        }
-        Ok(created)
+            return self.take_name(&begun.path, path, false).await;
+        };
+        // From here on it may have its name.
+        self.open.lock().insert(key.clone(), None);
+        let created = match self.take_name(&begun.path, path, false).await {
+            Ok(Created::Created) => {
+                self.open.lock().insert(key.clone(), Some(OpenPart { writer: begun.writer, end, room }));
+                return Ok(Created::Created);
+            }
+            other => other,
+        };
+        abandon(&mut begun.writer).await;
+        created
     }
 
     /// What the file is made of once nobody writes any of its parts; `None` without the file.
@@ -150,6 +175,7 @@ impl HdfsStore {
             let last = self.path_of_last(key, &shape);
             // Another may have begun one meanwhile.
             if settled.as_ref() == Some(&last) {
+                self.open.lock().remove(key);
                 return Ok(Some(shape));
             }
             self.recover(&last).await?;
@@ -158,7 +184,7 @@ impl HdfsStore {
     }
 
     /// Takes a file's lease from whoever has it, and waits until it is closed.
-    async fn recover(&self, path: &str) -> Result<(), HdfsFailure> {
+    pub(super) async fn recover(&self, path: &str) -> Result<(), HdfsFailure> {
         let deadline = Instant::now() + PATIENCE;
         let mut pause = PAUSE;
         loop {

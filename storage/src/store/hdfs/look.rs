@@ -39,23 +39,16 @@ impl HdfsStore {
 
     /// The file's parts from `start` on.
     pub(super) async fn parts_from(&self, key: &Key, start: u64) -> Result<Vec<Part>, HdfsFailure> {
-        let parts = self.parts_in(&parts::folder(key)).await?;
-        Ok(parts::run(start, parts.into_iter().map(|(_, part)| part).collect()))
-    }
-
-    /// The parts in this folder of parts, and their file; none without the folder.
-    async fn parts_in(&self, folder: &str) -> Result<Vec<(Key, Part)>, HdfsFailure> {
-        let statuses = self.statuses_if_any(&self.below(folder)).await?;
+        let folder = parts::folder(key);
+        let statuses = self.statuses_if_any(&self.below(&folder)).await?;
         let parts = statuses.iter().filter_map(|status| {
             let name = status.path.rsplit('/').next()?;
             match parts::parse(&format!("{folder}/{name}"))? {
-                Object::Part(key, start) => {
-                    Some((key, Part { start, end: start.saturating_add(status.length as u64) }))
-                }
+                Object::Part(_, start) => Some(Part { start, end: start.saturating_add(status.length as u64) }),
                 Object::Whole(_) => None,
             }
         });
-        Ok(parts.collect())
+        Ok(parts::run(start, parts.collect()))
     }
 
     /// The path of the file's last part.
@@ -95,30 +88,21 @@ impl HdfsStore {
 impl HdfsStore {
     /// Every file below the folder, sorted.
     pub(super) async fn list_below(&self, prefix: &Key) -> Result<Vec<Listed>, HdfsFailure> {
-        let mut listed = BTreeMap::new();
-        let mut grown: BTreeMap<Key, Vec<Part>> = BTreeMap::new();
+        let (mut listed, mut grown) = (BTreeMap::new(), Vec::new());
         let mut folders = vec![self.path(prefix)];
         while let Some(folder) = folders.pop() {
             for status in self.statuses_if_any(&folder).await? {
                 let Some(name) = self.name_below(&folder, &status) else { continue };
-                if status.isdir && parts::is_folder(&name) {
-                    for (key, part) in self.parts_in(&name).await? {
-                        grown.entry(key).or_default().push(part);
-                    }
-                } else if let Ok(key) = Key::new(&name) {
-                    if status.isdir {
-                        folders.push(self.path(&key));
-                    } else {
-                        listed.insert(key, status.length as u64);
-                    }
+                match (Key::new(&name), status.isdir) {
+                    (Ok(key), true) => folders.push(self.path(&key)),
+                    (Ok(key), false) => drop(listed.insert(key, status.length as u64)),
+                    (Err(_), _) => grown.extend(parts::grown(&name)),
                 }
             }
         }
-        for (key, parts) in grown {
-            if let Some(len) = listed.get_mut(&key)
-                && let Some(last) = parts::run(*len, parts).last()
-            {
-                *len = last.end;
+        for key in grown {
+            if let Some(len) = listed.get_mut(&key) {
+                *len = self.parts_from(&key, *len).await?.last().map_or(*len, |last| last.end);
             }
         }
         Ok(listed.into_iter().map(|(key, len)| Listed { key, len }).collect())
@@ -164,7 +148,9 @@ impl HdfsStore {
 
     /// Deletes a file's parts, the first one last: what is left meanwhile is a prefix.
     pub(super) async fn delete_all(&self, key: &Key) -> Result<(), HdfsFailure> {
-        drop(self.take_open(key));
+        // Whatever became of that: it goes.
+        let _ = self.close_open(key).await;
+        self.open.lock().remove(key);
         answered(self.client.delete(&self.below(&parts::folder(key)), true)).await?;
         answered(self.client.delete(&self.path(key), false)).await?;
         Ok(())

@@ -7,23 +7,29 @@
 //! rename that was answered with a refusal has not, whatever became of its
 //! temporary.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use hdfs_native::file::FileWriter;
 use hdfs_native::{HdfsError, WriteOptions};
 
-use super::answer::{answered, written};
+use super::answer::{answered, closed, written};
 use super::append::Room;
 use super::error::{Kind, kind};
 use super::{HdfsFailure, HdfsStore};
 use crate::publish::Created;
 
+/// How long a writer that is given up may take to end.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// A file under a name of its own, with all its bytes in it, still open.
 pub(super) struct Temporary {
     pub(super) path: String,
     pub(super) writer: FileWriter,
-    /// Where its last block ends, if the data nodes have synced it; erasure-coded files know no sync, and are durable,
-    /// as far as they are, once closed.
-    pub(super) synced: Option<Room>,
+    length: u64,
+    /// What its last block still takes, if the data nodes have synced it; erasure-coded files know no sync, and are
+    /// durable, as far as they are, once closed.
+    pub(super) room: Option<Room>,
 }
 
 impl HdfsStore {
@@ -40,23 +46,26 @@ impl HdfsStore {
         self.prepare_folder().await?;
         let path = temporary(path);
         let writer = answered(self.client.create(&path, self.options())).await?;
-        let mut temporary = Temporary { path, writer, synced: None };
+        let mut temporary = Temporary { path, writer, length: bytes.len() as u64, room: None };
         match self.fill(&mut temporary, bytes).await {
             Ok(()) => Ok(temporary),
             Err(error) => {
+                abandon(&mut temporary.writer).await;
                 self.remove(&temporary.path).await;
                 Err(error.into())
             }
         }
     }
 
-    async fn fill(&self, temporary: &mut Temporary, bytes: Bytes) -> Result<(), HdfsError> {
+    async fn fill(&self, temporary: &mut Temporary, mut bytes: Bytes) -> Result<(), HdfsError> {
         let mut room = Room::of_block(self.block_size(&temporary.path).await?);
-        match room.write(&mut temporary.writer, bytes.clone()).await {
-            Err(HdfsError::OperationFailed(text)) if text.contains("erasure-coded") => {}
+        match room.write(&mut temporary.writer, &mut bytes).await {
+            Err(HdfsError::OperationFailed(text)) if text.contains("erasure-coded") => {
+                written(bytes.len(), temporary.writer.write_bytes(bytes)).await?;
+            }
             synced => {
                 synced?;
-                temporary.synced = Some(room);
+                temporary.room = Some(room);
             }
         }
         Ok(())
@@ -70,11 +79,28 @@ impl HdfsStore {
 
     /// Closes it; one that cannot be closed is removed.
     pub(super) async fn close_temporary(&self, temporary: &mut Temporary) -> Result<(), HdfsFailure> {
-        match written(0, temporary.writer.close()).await {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                self.remove(&temporary.path).await;
-                Err(error.into())
+        let closed = match temporary.room {
+            Some(_) => self.close_synced(temporary).await,
+            None => written(0, temporary.writer.close()).await.map_err(HdfsFailure::from),
+        };
+        if closed.is_err() {
+            self.remove(&temporary.path).await;
+        }
+        closed
+    }
+
+    /// The same for one whose bytes are all synced: recovering its lease will do too.
+    async fn close_synced(&self, temporary: &mut Temporary) -> Result<(), HdfsFailure> {
+        let (path, expected) = (&temporary.path, temporary.length);
+        if closed(&mut temporary.writer).await.is_ok() {
+            return Ok(());
+        }
+        self.recover(path).await?;
+        match self.length_of(path).await? {
+            Some(found) if found == expected => Ok(()),
+            found => {
+                let why = format!("{path} was recovered with {found:?} of {expected} bytes");
+                Err(HdfsError::OperationFailed(why).into())
             }
         }
     }
@@ -124,6 +150,12 @@ impl HdfsStore {
     async fn remove(&self, temporary: &str) {
         let _ = answered(self.client.delete(temporary, false)).await;
     }
+}
+
+/// Lets go of a writer whose file nobody will name: closing it, or beginning to, ends the tasks and the connection that
+/// a dropped one would leave behind.
+pub(super) async fn abandon(writer: &mut FileWriter) {
+    let _ = tokio::time::timeout(GOODBYE, writer.close()).await;
 }
 
 fn temporary(path: &str) -> String {
