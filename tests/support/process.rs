@@ -77,15 +77,24 @@ pub struct Hourglass {
 }
 
 impl Hourglass {
-    /// Starts a command on any free port and waits for its ready line; `line` as in [`words`].
+    /// Starts a monitor on any free port and waits for its ready line; `line` as in [`words`].
     pub fn start(data: &Path, line: &str) -> Self {
+        Self::ready(data, &format!("{line} --listen 127.0.0.1:0"), "listening on ")
+    }
+
+    /// Starts a dashboard; `line` as in [`words`].
+    pub fn serving(data: &Path, line: &str) -> Self {
+        Self::ready(data, line, "serving http://")
+    }
+
+    fn ready(data: &Path, line: &str, before_address: &str) -> Self {
         let words = words(data, line);
-        let words = words.iter().map(String::as_str).chain(["--listen", "127.0.0.1:0"]);
+        let words = words.iter().map(String::as_str);
         let mut child = hourglass(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (log, reader) = collect(child.stderr.take().unwrap());
         let mut ready = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
-        let Some(address) = ready.trim_end().strip_prefix("listening on ") else {
+        let Some(address) = ready.trim_end().strip_prefix(before_address) else {
             let status = child.wait().unwrap();
             let _ = reader.join();
             panic!("no ready line but {ready:?}, {status}: {}", log.lock().unwrap());

@@ -7,6 +7,7 @@
 //! | how the batch view is built, published and retired | [`rebuild()`], [`Manifest`], [`Retirer`] |
 //! | how a monitor's realtime views keep up | [`Refresher`] |
 //! | how a question is answered, and what the answer covers | [`query()`], [`Query`], [`Answer`], [`Coverage`] |
+//! | how an answer is written, and a time read | [`write_answer`], [`Format`], [`Moment`] |
 //! | how that is checked by counting again | [`verify()`], [`Verdict`], [`Difference`] |
 //! | the original lines; the services | [`cat()`], [`services()`] |
 //!
@@ -18,7 +19,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
-mod answer_file;
+mod answer;
 mod build;
 mod chain;
 mod changes;
@@ -34,6 +35,7 @@ mod input;
 mod lines;
 mod manifest;
 mod map;
+mod moment;
 mod own;
 mod parallel;
 mod period;
@@ -54,13 +56,14 @@ mod tail;
 mod verify;
 pub mod view_file;
 
-pub use answer_file::answer_file;
+pub use answer::{Format, covered, quoted, write_answer};
 pub use build::{BuildOptions, Built, rebuild};
 pub use coverage::{Coverage, ImportCoverage, MonitorCoverage, PendingImport};
 pub use error::{Result, ViewError};
 pub use fold::{Row, Table};
 pub use lines::{Line, cat};
 pub use manifest::{CoveredImport, CoveredMonitor, Manifest, Page, Partition};
+pub use moment::{Moment, NeverShown};
 pub use period::Period;
 pub use progress::Progress;
 pub use query::{Answer, AnswerRow, Every, Query, View, query};

@@ -1,27 +1,16 @@
-//! Answers as they are written: a table for people; CSV, JSON and NDJSON with exact numbers; Parquet.
-//!
-//! CSV, JSON and NDJSON share their fields, one list in this order, `<m>` for each metric:
-//! `service,time_stamp,<m>…,(max_<m>_time,max_<m>)…,msg_num,<m>_mean…`. Totals and peaks are the exact values with
-//! six decimals, means the exact quotient rounded half to even, times UTC with microseconds. Rows are by service
-//! (bytewise), then time. What must hold: a row is written from its exact aggregate, never through a float.
+//! Answers as the command line writes them: a table for people, or what other programs read (`views::write_answer`).
 
-mod covered;
-mod csv;
-mod fields;
-mod json;
-mod parquet;
 mod table;
 
 use std::io::{IsTerminal, Write};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use chrono_tz::Tz;
-use views::{Answer, View};
+use views::{Answer, View, write_answer};
 
+use crate::advice::Advice;
 use crate::flags::Format;
 
-pub(crate) use covered::covered;
-pub(crate) use csv::quoted;
 pub(crate) use table::{aligned, clock};
 
 /// Table on a terminal, CSV into a pipe, unless asked for something else.
@@ -34,11 +23,16 @@ pub(crate) fn format_or_default(asked: Option<Format>) -> Format {
 
 /// Writes an answer.
 pub(crate) fn write(out: &mut impl Write, answer: &Answer, view: View, format: Format, zone: Tz) -> Result<()> {
-    match format {
-        Format::Table => table::write(out, answer, view, zone),
-        Format::Csv => csv::write(out, answer),
-        Format::Json => json::write(out, answer, view),
-        Format::Ndjson => json::write_lines(out, answer),
-        Format::Parquet => parquet::write(out, answer),
-    }
+    let format = match format {
+        Format::Table => return table::write(out, answer, view, zone),
+        Format::Csv => views::Format::Csv,
+        Format::Json => views::Format::Json,
+        Format::Ndjson => views::Format::Ndjson,
+        Format::Parquet if std::io::stdout().is_terminal() => {
+            return Err(anyhow!("Parquet is no text for a terminal").advise("redirect it, as in > answer.parquet"));
+        }
+        Format::Parquet => views::Format::Parquet,
+    };
+    write_answer(out, answer, view, format)?;
+    Ok(())
 }

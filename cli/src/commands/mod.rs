@@ -2,6 +2,7 @@
 
 mod cat;
 mod configuration;
+mod dashboard;
 mod demo;
 mod import;
 mod manual;
@@ -41,6 +42,7 @@ pub(crate) fn run(cli: Cli, keys: &[(&'static Key, String)]) -> Result<Outcome> 
         Command::Up => wait(serve::run(Roles::All, settings()?)),
         Command::Monitor => wait(serve::run(Roles::Monitor, settings()?)),
         Command::Scheduler => wait(serve::run(Roles::Scheduler, settings()?)),
+        Command::Dashboard => wait(dashboard::run(settings()?)),
         Command::Monitors { command } => wait(monitors::run(command, settings()?)),
         Command::Client { command } => wait(send::run(command)),
         Command::Import(args) => wait(import::run(args, settings()?)),

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use anyhow::{Result, anyhow};
 use schema::{Micros, Minute, ServiceName};
-use views::ServiceSeen;
+use views::{Moment, ServiceSeen};
 
 use crate::advice::Advice;
-use crate::flags::{Moment, RangeArgs};
+use crate::flags::RangeArgs;
 use crate::open::Place;
 use crate::progress::note;
 
@@ -39,7 +39,12 @@ impl Range {
     /// # Errors
     /// A range that ends before it starts; what no service can be called.
     pub(super) fn of(args: &RangeArgs, now: Micros, unless: Unless) -> Result<Self> {
-        let resolve = |moment: Option<Moment>| moment.map(|moment| moment.resolve(now, args.tz)).transpose();
+        let resolve = |moment: Option<Moment>| {
+            let resolved = moment.map(|moment| moment.resolve(now, args.tz)).transpose();
+            resolved.map_err(|error| {
+                anyhow!(error).advise("write the time with its offset, as in 2026-03-29T02:30:00+01:00")
+            })
+        };
         let (from, to) = (resolve(args.from)?, resolve(args.to)?);
         let (from, to) = match unless {
             Unless::Everything => (from.unwrap_or(Micros::MIN), to.unwrap_or(Micros::MAX)),

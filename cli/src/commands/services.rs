@@ -3,9 +3,9 @@
 use std::io::Write;
 
 use anyhow::Result;
-use views::ServiceSeen;
+use views::{ServiceSeen, quoted};
 
-use crate::answer::{aligned, clock, quoted};
+use crate::answer::{aligned, clock};
 use crate::config::Settings;
 use crate::flags::{ListFormat, ServicesArgs};
 use crate::open::Place;

@@ -53,7 +53,7 @@ pub(crate) fn key(name: &str) -> Option<&'static Key> {
 
 /// What reads or writes a store.
 const ANY: &[&str] =
-    &["up", "monitor", "scheduler", "monitors", "import", "query", "cat", "services", "rebuild", "verify", "status"];
+    &["up", "monitor", "scheduler", "dashboard", "monitors", "import", "query", "cat", "services", "rebuild", "verify", "status"];
 /// What creates a store that is not there.
 const CREATORS: &[&str] = &["up", "monitor", "scheduler", "import"];
 const ROLES: &[&str] = &["up", "monitor", "scheduler"];
@@ -61,6 +61,7 @@ const ROLES: &[&str] = &["up", "monitor", "scheduler"];
 const JUDGES: &[&str] = &["up", "monitor", "scheduler", "status"];
 const MONITORS: &[&str] = &["up", "monitor"];
 const ACCEPTERS: &[&str] = &["up", "monitor", "import"];
+const DASHBOARDS: &[&str] = &["dashboard"];
 const SCHEDULERS: &[&str] = &["up", "scheduler"];
 const BUILDERS: &[&str] = &["up", "scheduler", "rebuild"];
 
@@ -139,6 +140,9 @@ keys! {
     listen_connections: Whole<1, 1_000_000> = "listen.connections", "10240", MONITORS;
     /// Memory for all connections' unfinished lines together; beyond it whoever holds most waits first.
     listen_bytes: Size<MIB, TIB> = "listen.bytes", "32MiB", MONITORS;
+
+    /// Where the dashboard and its API are served. There is nothing yet to say who may ask: an address that is not a loopback one is refused.
+    http_address: Address = "http.address" as "http", "127.0.0.1:7080", DASHBOARDS;
 
     /// Messages that start a commit when the writer is free.
     buffer_messages: Whole<1, 1_000_000_000> = "buffer.messages", "50", MONITORS;

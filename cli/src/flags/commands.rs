@@ -9,10 +9,9 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use schema::{Incarnation, MonitorId};
-use views::{Every, View};
+use views::{Every, Moment, View};
 
 use super::client::ClientCommand;
-use super::moment::Moment;
 use crate::config::Setting;
 
 /// The version with the commit, where the build knew it.
@@ -71,6 +70,8 @@ pub(crate) enum Command {
     Monitor,
     /// Rebuild the batch views on schedule.
     Scheduler,
+    /// Answer over HTTP.
+    Dashboard,
     /// Monitors as the store knows them; the end of one that is gone for good.
     Monitors {
         /// What to do.

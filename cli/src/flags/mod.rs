@@ -3,7 +3,6 @@
 
 mod client;
 mod commands;
-mod moment;
 
 use clap::builder::ValueParser;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
@@ -13,7 +12,6 @@ pub(crate) use commands::{
     CatArgs, Cli, Command, ConfigCommand, DemoArgs, Format, Gone, ImportArgs, ListFormat, LogFormat, MonitorsCommand,
     QueryArgs, RangeArgs, RebuildArgs, ServicesArgs, StatusArgs, StatusFormat, VerifyArgs,
 };
-pub(crate) use moment::Moment;
 
 use crate::config::{KEYS, Key};
 

@@ -7,7 +7,6 @@ use monitor::AckAfter;
 use serde_json::{Value, json};
 
 use super::gather::State;
-use crate::answer::covered;
 use crate::kept::Kept;
 use crate::open::Place;
 use crate::progress::{bytes, grouped};
@@ -116,7 +115,7 @@ pub(super) fn json(place: &Place, state: &State, problems: &[String]) -> Result<
         "metrics": place.metrics,
         "monitor": monitor,
         "batch": batch,
-        "coverage": state.coverage.as_ref().map(covered).transpose()?,
+        "coverage": state.coverage.as_ref().map(views::covered).transpose()?,
         "problems": problems,
     });
     Ok(serde_json::to_string_pretty(&status)? + "\n")

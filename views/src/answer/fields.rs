@@ -1,7 +1,8 @@
 //! The fields of a row, named and written once for CSV, JSON and NDJSON.
 
 use schema::{Metrics, mean, write_fixed};
-use views::AnswerRow;
+
+use crate::query::AnswerRow;
 
 /// What a field holds, so that each format can quote it its own way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! An answer as one view file, for those who calculate on.
+//! Parquet: an answer as one view file, for those who calculate on.
 //!
 //! The columns are a view's; `time_stamp` is where each bucket starts. Notes:
 //! `from`, `to` (the effective range) and `every`.
@@ -14,7 +14,7 @@ use crate::view_file;
 ///
 /// # Errors
 /// What the Parquet writer refuses.
-pub fn answer_file(answer: &Answer) -> Result<Bytes> {
+pub(super) fn file(answer: &Answer) -> Result<Bytes> {
     let mut table = Table::new(&answer.metrics);
     for row in &answer.rows {
         let (msg_num, metrics) = (row.aggregate.msg_num, &row.aggregate.metrics);

@@ -2,10 +2,14 @@
 
 use schema::Micros;
 use serde_json::Value;
-use views::Coverage;
+
+use crate::coverage::Coverage;
 
 /// The coverage as an object.
-pub(crate) fn covered(coverage: &Coverage) -> serde_json::Result<Value> {
+///
+/// # Errors
+/// None in practice: what JSON cannot say is not in it.
+pub fn covered(coverage: &Coverage) -> serde_json::Result<Value> {
     let mut object = serde_json::to_value(coverage)?;
     for list in ["monitors", "imports"] {
         for source in object[list].as_array_mut().into_iter().flatten() {

@@ -1,13 +1,11 @@
 //! JSON: one object with the effective range, the coverage and the rows; NDJSON: the rows alone, one a line.
 //! Numbers are written as their exact decimal text.
 
-use std::io::Write;
-
-use anyhow::Result;
-use views::{Answer, AnswerRow, View};
+use std::io::{Result, Write};
 
 use super::covered;
 use super::fields::{Kind, each, names};
+use crate::query::{Answer, AnswerRow, View};
 
 /// Writes the answer as one object, a row a line inside it.
 pub(super) fn write(out: &mut impl Write, answer: &Answer, view: View) -> Result<()> {

@@ -1,24 +1,31 @@
-//! Time as people write it on a command line: RFC 3339, a date, a date and time, `now`, or relative to now.
+//! Time as people write it, on a command line or in an address: RFC 3339, a date, a date and time, `now`, or relative to now.
 //! Parsing needs neither clock nor zone; [`Moment::resolve`] takes both.
 
 use std::str::FromStr;
 
-use anyhow::{Result, anyhow};
 use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
 use chrono_tz::Tz;
 use schema::Micros;
 
-use crate::advice::Advice;
-
 /// A time as written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Moment {
+pub enum Moment {
     /// `now`, or so many microseconds from it.
     FromNow(i64),
     /// A wall clock's reading in a zone still to be told.
     Local(NaiveDateTime),
     /// With its zone: microseconds since 1970 UTC.
     Instant(i64),
+}
+
+/// A reading that a zone's clocks skipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("clocks in {zone} never showed {reading}")]
+pub struct NeverShown {
+    /// Which clocks.
+    pub zone: Tz,
+    /// What they did not show.
+    pub reading: NaiveDateTime,
 }
 
 const FORMS: &str = "allowed: RFC 3339 as in 2026-11-21T08:15:00Z, YYYY-MM-DD, YYYY-MM-DDTHH:MM[:SS][Z], now, \
@@ -75,16 +82,13 @@ impl Moment {
     ///
     /// # Errors
     /// A reading that the zone's clocks skipped. One they showed twice is the earlier.
-    pub(crate) fn resolve(self, now: Micros, zone: Tz) -> Result<Micros> {
+    pub fn resolve(self, now: Micros, zone: Tz) -> Result<Micros, NeverShown> {
         let micros = match self {
             Self::Instant(micros) => micros,
             Self::FromNow(offset) => now.get().saturating_add(offset),
             Self::Local(reading) => match zone.from_local_datetime(&reading) {
                 LocalResult::Single(time) | LocalResult::Ambiguous(time, _) => time.timestamp_micros(),
-                LocalResult::None => {
-                    return Err(anyhow!("clocks in {zone} never showed {reading}")
-                        .advise("write the time with its offset, as in 2026-03-29T02:30:00+01:00"));
-                }
+                LocalResult::None => return Err(NeverShown { zone, reading }),
             },
         };
         Ok(Micros::MIN.saturating_add(micros))

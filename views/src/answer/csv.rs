@@ -1,12 +1,11 @@
 //! CSV: a header, then a row a line ending in `\n`; services quoted as RFC 4180 needs.
 
-use std::io::Write;
+use std::io::{Result, Write};
 
-use anyhow::Result;
 use schema::ServiceName;
-use views::Answer;
 
 use super::fields::{Kind, each, names};
+use crate::query::Answer;
 
 /// Writes the answer.
 pub(super) fn write(out: &mut impl Write, answer: &Answer) -> Result<()> {
@@ -28,8 +27,9 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer) -> Result<()> {
     Ok(())
 }
 
-/// A service's name as a field.
-pub(crate) fn quoted(service: &ServiceName) -> String {
+/// A service's name as a field of CSV.
+#[must_use]
+pub fn quoted(service: &ServiceName) -> String {
     let mut field = Vec::new();
     quote(&mut field, service.as_str().as_bytes());
     String::from_utf8_lossy(&field).into_owned()

@@ -1,0 +1,25 @@
+//! Answers over HTTP: an API for other systems, and pages for people.
+//!
+//! | to know | read |
+//! |---|---|
+//! | what is served where, and how it ends | [`Dashboard`] |
+//! | how a request becomes a query, and how its answer is written | `query.rs`, `parameters.rs`, `formats.rs` |
+//! | what a client is told that asked wrongly, or in vain | `problem.rs` |
+//!
+//! Enters: requests, and a [`views::Reader`]: a store, and the log of the monitor on this machine if there is one.
+//! Leaves: what the command line answers, byte for byte in each format, with the same coverage.
+//!
+//! What must hold: nothing here writes to the store or the data folder; no byte of a request becomes part of a path; a
+//! request is bounded in what it may ask for before anything is read; answers are computed on threads of their own, so
+//! that a process that also receives messages goes on receiving them.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod formats;
+mod parameters;
+mod problem;
+mod query;
+mod server;
+mod services;
+
+pub use server::{Dashboard, ServeError};

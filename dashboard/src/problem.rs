@@ -1,0 +1,75 @@
+//! Problems: what a client is told that asked wrongly, or in vain (RFC 9457, `application/problem+json`).
+//!
+//! What must hold: a problem says what was wrong and what is allowed instead; what went wrong inside is named as on the
+//! command line and logged here, without a path of this machine's disk where it is not the store's own.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use storage::StoreError;
+use views::ViewError;
+
+/// An answer that is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    title: &'static str,
+    detail: String,
+}
+
+impl Problem {
+    /// The request cannot be meant.
+    pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, title: "the request cannot be understood", detail: detail.into() }
+    }
+
+    /// It is understood, and asks for too much.
+    pub(crate) fn too_much(detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, title: "that is too much at once", detail: detail.into() }
+    }
+
+    pub(crate) fn not_found() -> Self {
+        let detail = "served here: /api/v1/query, /api/v1/services, /healthz".to_owned();
+        Self { status: StatusCode::NOT_FOUND, title: "there is nothing at this address", detail }
+    }
+
+    pub(crate) fn method_not_allowed() -> Self {
+        let detail = "this address is asked with GET".to_owned();
+        Self { status: StatusCode::METHOD_NOT_ALLOWED, title: "not with this method", detail }
+    }
+
+    pub(crate) fn not_acceptable(detail: impl Into<String>) -> Self {
+        let title = "there is no such format";
+        Self { status: StatusCode::NOT_ACCEPTABLE, title, detail: detail.into() }
+    }
+
+    /// Something failed that never should.
+    pub(crate) fn broken() -> Self {
+        let detail = "see the log of this process".to_owned();
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, title: "the answer could not be computed", detail }
+    }
+}
+
+impl From<ViewError> for Problem {
+    fn from(error: ViewError) -> Self {
+        tracing::warn!(%error, "no answer");
+        let (status, title) = match &error {
+            ViewError::Store(StoreError::Io { .. } | StoreError::Unknown { .. }) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer")
+            }
+            _ => (StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be computed"),
+        };
+        Self { status, title, detail: error.to_string() }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let Self { status, title, detail } = self;
+        let body = json!({ "status": status.as_u16(), "title": title, "detail": detail });
+        let kind = HeaderValue::from_static("application/problem+json");
+        let mut response = (status, [(header::CONTENT_TYPE, kind)], format!("{body}\n")).into_response();
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+}

@@ -1,0 +1,121 @@
+//! The server: routes, who computes, and how it ends.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use axum::routing::get;
+use storage::Clock;
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use views::Reader;
+
+use crate::problem::Problem;
+use crate::{query, services};
+
+/// Answers computed at once for each core: one reads while another counts.
+const EACH_CORE: usize = 2;
+
+/// Why it does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The listener broke.
+    #[error("cannot accept connections: {0}")]
+    Accept(#[source] std::io::Error),
+}
+
+/// A dashboard that listens.
+#[derive(Debug)]
+pub struct Dashboard {
+    listener: TcpListener,
+    address: SocketAddr,
+    asked: Asked,
+}
+
+/// What every request is answered from. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) reader: Reader,
+    pub(crate) clock: Arc<dyn Clock>,
+    workers: Arc<Semaphore>,
+}
+
+impl Dashboard {
+    /// Listens on `address`, to answer from `reader`.
+    ///
+    /// # Errors
+    /// [`ServeError::Listen`].
+    pub async fn listen(address: SocketAddr, reader: Reader, clock: Arc<dyn Clock>) -> Result<Self, ServeError> {
+        let failed = |source| ServeError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+        let workers = Arc::new(Semaphore::new(cores * EACH_CORE));
+        Ok(Self { listener, address, asked: Asked { reader, clock, workers } })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop`; requests that are being answered then are answered.
+    ///
+    /// # Errors
+    /// [`ServeError::Accept`].
+    pub async fn serve(self, stop: CancellationToken) -> Result<(), ServeError> {
+        let serving = axum::serve(self.listener, routes(self.asked));
+        serving.with_graceful_shutdown(stop.cancelled_owned()).await.map_err(ServeError::Accept)
+    }
+}
+
+fn routes(asked: Asked) -> Router {
+    Router::new()
+        .route("/api/v1/query", get(query::answer))
+        .route("/api/v1/services", get(services::list))
+        .route("/healthz", get(|| async { "alive\n" }))
+        .fallback(|| async { Problem::not_found() })
+        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .layer(axum::middleware::map_response(guarded))
+        .with_state(asked)
+}
+
+/// What every answer says to a browser.
+async fn guarded(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    let policy = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    response
+}
+
+impl Asked {
+    /// Computes on a thread of its own, when it is this one's turn.
+    pub(crate) async fn compute<T, F>(&self, work: impl FnOnce(Reader) -> F + Send + 'static) -> Result<T, Problem>
+    where
+        F: Future<Output = Result<T, Problem>>,
+        T: Send + 'static,
+    {
+        let turn = Arc::clone(&self.workers).acquire_owned().await.map_err(|_| Problem::broken())?;
+        let (reader, handle) = (self.reader.clone(), Handle::current());
+        let computed = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            handle.block_on(work(reader))
+        });
+        computed.await.unwrap_or_else(|_| Err(Problem::broken()))
+    }
+}

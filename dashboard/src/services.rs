@@ -1,0 +1,32 @@
+//! `GET /api/v1/services`: who ever sent, first and last, how much, and what that covers.
+
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use views::{ServiceSeen, covered, services};
+
+use crate::problem::Problem;
+use crate::server::Asked;
+
+/// Answers, in JSON.
+pub(crate) async fn list(State(asked): State<Asked>) -> Result<Response, Problem> {
+    let (seen, coverage) = asked.compute(|reader| async move { Ok(services(&reader).await?) }).await?;
+    let coverage = covered(&coverage).map_err(|_| Problem::broken())?;
+    let body = json!({ "coverage": coverage, "services": seen.iter().map(object).collect::<Vec<_>>() });
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+    ];
+    Ok((headers, format!("{body}\n")).into_response())
+}
+
+/// As `hourglass services` has it.
+fn object(seen: &ServiceSeen) -> serde_json::Value {
+    json!({
+        "service": seen.service.as_str(),
+        "first": seen.first.start().to_string(),
+        "last": seen.last.start().to_string(),
+        "msg_num": seen.messages,
+    })
+}

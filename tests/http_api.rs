@@ -1,0 +1,133 @@
+//! Promise: what is asked over HTTP is answered as on the command line, byte for byte, with the same coverage; what
+//! cannot be meant, or is too much, is refused with what is allowed instead.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod support;
+
+use std::path::Path;
+
+use reqwest::header::{ACCEPT, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use reqwest::{Client, Response, StatusCode};
+use serde_json::Value;
+use support::{AckingClient, Hourglass, hourglass, message, now_micros, run};
+
+const LINES: u64 = 300;
+const SERVICES: [&str; 3] = ["checkout", "a,b", "Überweisung"];
+/// A range with all of it, that does not move.
+const RANGE: &str = "from=2020-01-01&to=2100-01-01T00:00";
+
+/// A store with messages in it that nobody adds to, and its dashboard.
+struct Served {
+    folder: tempfile::TempDir,
+    dashboard: Hourglass,
+}
+
+impl Served {
+    fn start() -> Self {
+        // The client can speak TLS, so it wants to know how.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let folder = tempfile::tempdir().unwrap();
+        let server = Hourglass::start(folder.path(), "up --data DATA");
+        let mut client = AckingClient::connect(server.address, "c").unwrap();
+        let lines: Vec<String> = (0..LINES).map(|n| message(SERVICES[n as usize % 3], now_micros(), n)).collect();
+        assert!(client.send(lines.iter().map(String::as_str)) && client.await_ack(LINES));
+        assert!(server.drained().0.success());
+        let dashboard = Hourglass::serving(folder.path(), "dashboard --data DATA --http 127.0.0.1:0");
+        Self { folder, dashboard }
+    }
+
+    fn data(&self) -> &Path {
+        self.folder.path()
+    }
+
+    async fn get(&self, path: &str) -> Response {
+        self.get_as(path, "*/*", None).await
+    }
+
+    async fn get_as(&self, path: &str, accept: &str, known: Option<&str>) -> Response {
+        let mut request = Client::new().get(format!("http://{}{path}", self.dashboard.address)).header(ACCEPT, accept);
+        if let Some(tag) = known {
+            request = request.header(IF_NONE_MATCH, tag);
+        }
+        request.send().await.unwrap()
+    }
+
+    /// What the command line writes for the same parameters.
+    fn queried(&self, parameters: &str) -> Vec<u8> {
+        let mut arguments = vec!["query", "--data", self.data().to_str().unwrap()];
+        let flags: Vec<String> = parameters.split('&').map(|pair| format!("--{pair}")).collect();
+        arguments.extend(flags.iter().map(String::as_str));
+        let output = hourglass(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_answers_as_the_command_line_does() {
+    let served = Served::start();
+    for (format, media) in [
+        ("json", "application/json"),
+        ("csv", "text/csv; charset=utf-8; header=present"),
+        ("ndjson", "application/x-ndjson"),
+        ("parquet", "application/vnd.apache.parquet"),
+    ] {
+        for more in ["every=1m", "every=1h", "view=realtime", "service=checkout&service=a,b", "service=nobody"] {
+            let parameters = format!("{RANGE}&format={format}&{more}");
+            let answer = served.get(&format!("/api/v1/query?{parameters}")).await;
+            assert_eq!(answer.status(), StatusCode::OK, "{parameters}");
+            assert_eq!(answer.headers()[CONTENT_TYPE], media);
+            assert!(answer.bytes().await.unwrap() == served.queried(&parameters), "{parameters}");
+        }
+    }
+    let named = served.get_as(&format!("/api/v1/query?{RANGE}"), "text/html, text/csv", None).await;
+    assert_eq!(named.headers()[CONTENT_TYPE], "text/csv; charset=utf-8; header=present");
+
+    let services: Value = served.get("/api/v1/services").await.json().await.unwrap();
+    let listed = run(served.data(), "services --data DATA --format json").fine().stdout;
+    assert_eq!(services["services"], serde_json::from_str::<Value>(&listed).unwrap());
+    assert_eq!(services["coverage"]["monitors"][0]["messages"], LINES);
+    assert_eq!(served.get("/healthz").await.status(), StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_has_not_changed_is_not_sent_again() {
+    let served = Served::start();
+    let path = format!("/api/v1/query?{RANGE}&every=1d");
+    let first = served.get(&path).await;
+    let tag = first.headers()[ETAG].to_str().unwrap().to_owned();
+    assert_eq!(first.status(), StatusCode::OK);
+    let again = served.get_as(&path, "*/*", Some(&tag)).await;
+    assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+    assert!(again.bytes().await.unwrap().is_empty());
+    let other = served.get_as(&format!("{path}&service=checkout"), "*/*", Some(&tag)).await;
+    assert_eq!(other.status(), StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_answered_is_a_problem_that_says_why() {
+    let served = Served::start();
+    for (path, status, told) in [
+        ("/api/v1/query?form=csv", 400, "\"form\" is no parameter"),
+        ("/api/v1/query?from=yesterday", 400, "RFC 3339"),
+        ("/api/v1/query?from=now&to=-1h", 400, "after its end"),
+        ("/api/v1/query?format=xml", 400, "must be one of json"),
+        ("/api/v1/query?from=1970-01-01&to=9999-01-01", 422, "ask for wider ones"),
+        ("/api/v1/nothing", 404, "/api/v1/query"),
+        ("/%2e%2e/%2e%2e/etc/passwd", 404, "/api/v1/query"),
+    ] {
+        let answer = served.get(path).await;
+        assert_eq!(answer.status().as_u16(), status, "{path}");
+        assert_eq!(answer.headers()[CONTENT_TYPE], "application/problem+json");
+        let problem: Value = answer.json().await.unwrap();
+        assert_eq!(problem["status"], status);
+        assert!(problem["detail"].as_str().unwrap().contains(told), "{path}: {problem}");
+    }
+    let picture = served.get_as("/api/v1/query", "image/png", None).await;
+    assert_eq!(picture.status(), StatusCode::NOT_ACCEPTABLE);
+    let posted = Client::new().post(format!("http://{}/api/v1/query", served.dashboard.address)).send().await.unwrap();
+    assert_eq!(posted.status(), StatusCode::METHOD_NOT_ALLOWED);
+    let refused = run(served.data(), "dashboard --data DATA --http 0.0.0.0:0");
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("whoever reaches this machine could ask"), "{}", refused.stderr);
+}
