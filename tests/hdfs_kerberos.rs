@@ -80,6 +80,7 @@ async fn with_a_keytab_it_keeps_what_a_store_promises() {
     let store = HdfsStore::open(&url("suite"), &with_keytab()).await.unwrap();
     hourglass_storage::conformance::suite(&store).await;
     store.append(&key("grown"), 0, Bytes::from(vec![b'x'; 3 << 20])).await.unwrap();
+    store.close(&key("grown")).await.unwrap();
     let kept = store.kept(&key("grown")).await.unwrap();
     assert_eq!((kept.durability, kept.owner.as_str()), (Durability::Synced, "hourglass"));
 }

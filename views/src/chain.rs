@@ -144,8 +144,7 @@ impl<'a> Builder<'a> {
             let views = Listing::stored(&*self.reader.store, monitor).await?;
             self.closed(older.collect(), &views).await?;
             if !self.joins(own) {
-                let missing = || ViewError::missing(format!("what {monitor} wrote between its batch view and its log"));
-                return Err(own.log.damaged.as_ref().map_or_else(missing, |journal| journal.refusal().into()));
+                return Err(self.does_not_join(monitor, own));
             }
         }
         self.incarnation = Some(own.log.incarnation);
@@ -166,6 +165,18 @@ impl<'a> Builder<'a> {
             (None, _) => begins,
             (Some(_), Some(incarnation)) if incarnation != own.log.incarnation => begins,
             (Some((_, at)), _) => own.log.generations.iter().any(|log| log.start == at) || own.log.durable == at,
+        }
+    }
+
+    fn does_not_join(&self, monitor: &MonitorId, own: &Own) -> ViewError {
+        if let Some(journal) = &own.log.damaged {
+            return journal.refusal().into();
+        }
+        let open = own.log.generations.last().map(|log| log.generation);
+        let sealed = self.incarnation == Some(own.log.incarnation) && self.at.map(|(reached, _)| reached) >= open;
+        match sealed {
+            true => ViewError::Sealed { monitor: monitor.clone() },
+            false => ViewError::missing(format!("what {monitor} wrote between its batch view and its log")),
         }
     }
 

@@ -4,6 +4,8 @@
 
 use std::path::PathBuf;
 
+use schema::MonitorId;
+
 /// An operation on views failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ViewError {
@@ -52,6 +54,15 @@ pub enum ViewError {
     Missing {
         /// Whose messages, from where to where, or which file.
         what: String,
+    },
+    /// The log on this machine goes on beyond the end that sealing gave it.
+    #[error(
+        "monitor {monitor} was sealed: what only its log here has does not count; \
+         ask the store alone, with --store and without --data"
+    )]
+    Sealed {
+        /// Whose log.
+        monitor: MonitorId,
     },
     /// The rows of a queue, checked against the journal, are no rows.
     #[error("queue of generation {generation}: {why}")]
