@@ -20,7 +20,9 @@ const FORMATS: [(Format, &str, &str); 4] = [
 pub(crate) fn asked(name: Option<&str>, headers: &HeaderMap) -> Result<Format, Problem> {
     if let Some(name) = name {
         let found = FORMATS.iter().find(|(_, known, _)| *known == name);
-        return found.map(|(format, ..)| *format).ok_or_else(|| Problem::bad_request(format!("format={name}: {}", known())));
+        return found
+            .map(|(format, ..)| *format)
+            .ok_or_else(|| Problem::bad_request(format!("format={name}: {}", known())));
     }
     let Some(accepted) = headers.get(header::ACCEPT).and_then(|accepted| accepted.to_str().ok()) else {
         return Ok(Format::Json);

@@ -99,7 +99,8 @@ mod tests {
 
     #[test]
     fn every_parameter_counts() {
-        let asked = query("from=1970-01-01T01:00&to=-90m&service=a%20b&service=%C3%A4&every=1h&view=batch&tz=Europe/Berlin");
+        let asked =
+            query("from=1970-01-01T01:00&to=-90m&service=a%20b&service=%C3%A4&every=1h&view=batch&tz=Europe/Berlin");
         let asked = asked.unwrap();
         assert_eq!((asked.from.get(), asked.to.get()), (0, 17 * HOUR / 2));
         let names: Vec<_> = asked.services.iter().map(ServiceName::as_str).collect();
@@ -108,8 +109,16 @@ mod tests {
 
     #[test]
     fn what_cannot_be_meant_is_refused() {
-        for text in ["form=1", "from=yesterday", "from=now&to=-1h", "every=7m", "view=all", "tz=Mars", "from=now&from=now", "service="]
-        {
+        for text in [
+            "form=1",
+            "from=yesterday",
+            "from=now&to=-1h",
+            "every=7m",
+            "view=all",
+            "tz=Mars",
+            "from=now&from=now",
+            "service=",
+        ] {
             assert!(query(text).is_err(), "{text}");
         }
     }

@@ -65,7 +65,8 @@ pub(crate) async fn answer(
 
 fn bounded(question: &Query) -> Result<(), Problem> {
     let minutes = question.minutes();
-    let buckets = u64::from(minutes.end.get().saturating_sub(minutes.start.get())) / u64::from(question.every.minutes());
+    let buckets =
+        u64::from(minutes.end.get().saturating_sub(minutes.start.get())) / u64::from(question.every.minutes());
     if buckets > BUCKETS {
         let why = format!("{buckets} buckets of {}, of {BUCKETS} allowed: ask for wider ones (every)", question.every);
         return Err(Problem::too_much(why));

@@ -52,8 +52,20 @@ pub(crate) fn key(name: &str) -> Option<&'static Key> {
 }
 
 /// What reads or writes a store.
-const ANY: &[&str] =
-    &["up", "monitor", "scheduler", "dashboard", "monitors", "import", "query", "cat", "services", "rebuild", "verify", "status"];
+const ANY: &[&str] = &[
+    "up",
+    "monitor",
+    "scheduler",
+    "dashboard",
+    "monitors",
+    "import",
+    "query",
+    "cat",
+    "services",
+    "rebuild",
+    "verify",
+    "status",
+];
 /// What creates a store that is not there.
 const CREATORS: &[&str] = &["up", "monitor", "scheduler", "import"];
 const ROLES: &[&str] = &["up", "monitor", "scheduler"];
