@@ -13,6 +13,11 @@ use std::path::Path;
 use support::hdfs::MiniCluster;
 use support::{AckingClient, Ended, Hourglass, Senders, assert_acked_there, message, now_micros, run, until};
 
+/// A schedule of rotations.
+const EACH_SECOND: &str = "*/1_*_*_*_*_*";
+/// One with none while a test runs.
+const NEVER: &str = "0_0_1_1_*";
+
 #[test]
 fn what_is_acknowledged_after_the_store_survives_the_machine() {
     let Some(cluster) = MiniCluster::start() else { return };
@@ -26,7 +31,7 @@ fn what_is_acknowledged_after_the_store_survives_the_machine() {
 }
 
 fn a_machine_is_lost_under_load(world: &World) {
-    let server = world.start("--upload-every 1s");
+    let server = world.start(EACH_SECOND, "--upload-every 1s");
     let senders = Senders::start(3);
     senders.connect_to(server.address);
     // More than one generation, so that some of it is below a cut and some is not.
@@ -43,7 +48,7 @@ fn a_machine_is_lost_under_load(world: &World) {
 }
 
 fn a_monitor_is_sealed_under_load(world: &World) {
-    let server = world.start("");
+    let server = world.start(EACH_SECOND, "");
     let load = format!("client load --connect {} --ack --client pump --rate 20000 --service pumped", server.address);
     let pump = std::thread::spawn({
         let data = world.data.clone();
@@ -80,7 +85,7 @@ fn a_monitor_is_sealed_under_load(world: &World) {
 
 fn lines_of_an_open_file_count_before_they_can_be_read(world: &World) {
     const LINES: u64 = 100;
-    let server = world.start("--schedule 0_0_1_1_* --refresh-every 100ms");
+    let server = world.start(NEVER, "--refresh-every 100ms");
     let mut client = AckingClient::connect(server.address, "reader").unwrap();
     let lines: Vec<String> = (0..LINES).map(|n| message("open", now_micros(), n)).collect();
     assert!(client.send(lines.iter().map(String::as_str)) && client.await_ack(LINES));
@@ -114,10 +119,9 @@ struct World {
 }
 
 impl World {
-    fn start(&self, more: &str) -> Hourglass {
-        let line = "monitor --data DATA --id east --ack-after store";
-        let schedule = if more.contains("--schedule") { "" } else { "--schedule */1_*_*_*_*_*" };
-        Hourglass::start(&self.data, &self.with_store(&format!("{line} {schedule} {more}")))
+    fn start(&self, schedule: &str, more: &str) -> Hourglass {
+        let line = format!("monitor --data DATA --id east --ack-after store --schedule {schedule} {more}");
+        Hourglass::start(&self.data, &self.with_store(&line))
     }
 
     fn with_store(&self, line: &str) -> String {

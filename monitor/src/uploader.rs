@@ -239,13 +239,13 @@ impl Uploader {
         Ok(self.sides.store.close(&self.key(seq, date)).await?)
     }
 
-    /// Links such a file into the store, where that can be; whether all of it is there now.
+    /// Links such a file into the store, where that can be and is still to be done; whether it did.
     async fn link(&mut self, seq: u64, date: Date, length: u64) -> Result<bool, UploadError> {
         let end = Position::new(seq, length);
         let local = self.sides.folder.log_file(date, &self.sides.id, seq);
         // A tail that was never committed must not come along.
         if self.uploaded.position >= end || !self.links || self.sides.disk.length(&local)? != Some(length) {
-            return Ok(self.uploaded.position >= end);
+            return Ok(false);
         }
         match self.sides.store.link_from(&local, &self.key(seq, date)).await? {
             Linked::Linked => {
@@ -261,9 +261,8 @@ impl Uploader {
 
     /// Lets everybody read what the store has of each file here. The last one may grow again.
     pub(crate) async fn close(&self) -> Result<(), UploadError> {
-        let closed = self.closed.iter().flat_map(|cut| &cut.files).map(|file| (file.seq, file.date));
-        for (seq, date) in closed.chain(self.open.iter().map(|file| (file.seq, file.date))) {
-            self.sides.store.close(&self.key(seq, date)).await?;
+        for file in self.committed() {
+            self.sides.store.close(&self.key(file.seq, file.date)).await?;
         }
         Ok(())
     }

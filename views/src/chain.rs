@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use log::{Cut, GenerationLog, LogSlice, Sealed};
 use schema::{Generation, Incarnation, Micros, MonitorId, Position, Source};
 use storage::layout;
+use tokio::sync::OnceCell;
 
 use crate::coverage::MonitorCoverage;
 use crate::cuts;
@@ -144,7 +145,7 @@ impl<'a> Builder<'a> {
             let views = Listing::stored(&*self.reader.store, monitor).await?;
             self.closed(older.collect(), &views).await?;
             if !self.joins(own) {
-                return Err(self.does_not_join(monitor, own));
+                return Err(self.does_not_join(monitor, own).await?);
             }
         }
         self.incarnation = Some(own.log.incarnation);
@@ -168,16 +169,19 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn does_not_join(&self, monitor: &MonitorId, own: &Own) -> ViewError {
+    /// Why the log on this machine does not go on where the chain ends.
+    async fn does_not_join(&self, monitor: &MonitorId, own: &Own) -> Result<ViewError> {
         if let Some(journal) = &own.log.damaged {
-            return journal.refusal().into();
+            return Ok(journal.refusal().into());
         }
-        let open = own.log.generations.last().map(|log| log.generation);
-        let sealed = self.incarnation == Some(own.log.incarnation) && self.at.map(|(reached, _)| reached) >= open;
-        match sealed {
-            true => ViewError::Sealed { monitor: monitor.clone() },
-            false => ViewError::missing(format!("what {monitor} wrote between its batch view and its log")),
+        let source = Source::Monitor(monitor.clone());
+        for log in &own.log.generations {
+            let cut = cuts::read(&*self.reader.store, &source, log.generation).await?;
+            if cut.is_some_and(|cut| cut.sealed && cut.incarnation == Some(own.log.incarnation)) {
+                return Ok(ViewError::Sealed { monitor: monitor.clone() });
+            }
         }
+        Ok(ViewError::missing(format!("what {monitor} wrote between its batch view and its log")))
     }
 
     async fn own_generation(&mut self, own: &Own, log: &GenerationLog) -> Result<()> {
@@ -225,18 +229,13 @@ impl<'a> Builder<'a> {
 
     /// The views that go on from here, each from the end of the one before.
     async fn open(&mut self, monitor: &MonitorId, views: &Listing) -> Result<()> {
-        let mut readable = None;
+        let readable = OnceCell::new();
         while let Some(view) = views.going_on(self.reader, self.at, self.avoid).await? {
             let note = &view.note;
-            if self.reader.lines {
-                let readable = match readable {
-                    Some(readable) => readable,
-                    None => *readable.insert(extents::readable(self.reader, monitor).await?),
-                };
-                if readable < note.to {
-                    tracing::warn!(%monitor, "what it writes now can be read once it has closed the file, at its next rotation");
-                    break;
-                }
+            let asked = || extents::readable(self.reader, monitor);
+            if self.reader.lines && *readable.get_or_try_init(asked).await? < note.to {
+                tracing::warn!(%monitor, "what it writes now can be read once it has closed the file, at its next rotation");
+                break;
             }
             self.at = Some((note.generation, note.to));
             self.incarnation = Some(note.incarnation);

@@ -21,9 +21,9 @@ use super::{UploadError, Uploader};
 const CHUNK: u64 = 4 << 20;
 
 /// A local file, as far as it is committed.
-struct Committed {
-    seq: u64,
-    date: Date,
+pub(super) struct Committed {
+    pub(super) seq: u64,
+    pub(super) date: Date,
     length: u64,
     /// Of a closed file, CRC-32C of all of it.
     crc32c: Option<u32>,
@@ -135,7 +135,7 @@ impl Uploader {
     }
 
     /// Every local file, as far as it is committed.
-    fn committed(&self) -> Vec<Committed> {
+    pub(super) fn committed(&self) -> Vec<Committed> {
         let closed = self.closed.iter().flat_map(|cut| &cut.files);
         let closed = closed.map(|file| (file.seq, file.date, file.length, Some(file.crc32c)));
         let open = self.open.iter().map(|file| (file.seq, file.date, file.length, None));

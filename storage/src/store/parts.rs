@@ -5,6 +5,9 @@
 
 #[cfg(feature = "bucket")]
 use std::collections::BTreeMap;
+use std::ops::Range;
+
+use bytes::Bytes;
 
 use crate::store::Key;
 #[cfg(feature = "bucket")]
@@ -22,6 +25,22 @@ pub(crate) struct Part {
     pub(crate) start: u64,
     /// Where it ends.
     pub(crate) end: u64,
+}
+
+impl Part {
+    /// What it has of these bytes of the file, counted from its own start; empty where that is nothing.
+    pub(crate) fn stretch(&self, range: &Range<u64>) -> Range<u64> {
+        let within = |at: u64| at.clamp(self.start, self.end) - self.start;
+        within(range.start)..within(range.end)
+    }
+}
+
+/// Stretches of a file that follow one another, as one; a single one is not copied.
+pub(crate) fn joined(stretches: Vec<Bytes>) -> Bytes {
+    match <[Bytes; 1]>::try_from(stretches) {
+        Ok([stretch]) => stretch,
+        Err(stretches) => stretches.concat().into(),
+    }
 }
 
 /// What an object below the store's prefix is.
@@ -150,6 +169,17 @@ mod tests {
         assert_eq!(run(0, parts(&[(5, 9)])), []);
         assert_eq!(run(0, parts(&[(0, 0), (0, 4)])), parts(&[(0, 4)]));
         assert_eq!(run(5, parts(&[(0, 5), (5, 9)])), parts(&[(5, 9)]), "from elsewhere too");
+    }
+
+    #[test]
+    fn a_part_has_of_a_range_what_lies_in_it() {
+        let part = Part { start: 5, end: 9 };
+        for (range, stretch) in [(0..20, 0..4), (6..8, 1..3), (0..6, 0..1), (8..20, 3..4)] {
+            assert_eq!(part.stretch(&range), stretch, "{range:?}");
+        }
+        for range in [0..5, 9..20, 7..7, 2..2] {
+            assert!(part.stretch(&range).is_empty(), "{range:?}");
+        }
     }
 
     #[test]

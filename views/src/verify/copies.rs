@@ -2,8 +2,9 @@
 //!
 //! Enters: the store and the data folder. Leaves: differences, by file and byte. What must hold: a dated file in the
 //! store is at all times the beginning of what is committed here, to the byte; a realtime view in the store is the one
-//! of its name here, if there is one: most there are increments, which a machine that has only the store verifies. How far the store is was asked before how far the log is, so a monitor that goes on uploading is no
-//! difference; what is retired meanwhile, here or there, is passed over.
+//! of its name here, if there is one: most there are increments, which a machine that has only the store verifies. How
+//! far the store is was asked before how far the log is, so a monitor that goes on uploading is no difference; what is
+//! retired meanwhile, here or there, is passed over.
 //!
 //! That the store has all that a cut names is seen where its lines are counted.
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path as Location;
 use object_store::{GetOptions, ObjectStoreExt};
@@ -138,7 +138,7 @@ impl BucketStore {
             None => self.look(key).await?,
         };
         match shape.ok_or(BucketFailure::Absent)? {
-            Shape::Whole(length) => self.get(&self.location(key)?, &range, 0, length).await,
+            Shape::Whole(end) => self.get(&self.location(key)?, &range, Part { start: 0, end }).await,
             Shape::Grown(parts) => self.read_parts(key, &range, &parts).await,
         }
     }
@@ -150,43 +150,36 @@ impl BucketStore {
         match timeout_at(deadline(length), found.bytes()).await {
             Ok(Ok(bytes)) => Ok(bytes),
             // It broke off.
-            _ => self.get(&location, &(0..length), 0, length).await,
+            _ => self.get(&location, &(0..length), Part { start: 0, end: length }).await,
         }
     }
 
     async fn read_parts(&self, key: &Key, range: &Range<u64>, parts: &[Part]) -> Result<Bytes, BucketFailure> {
         let mut pieces = Vec::new();
-        for &part in parts.iter().filter(|part| part.start < range.end && range.start < part.end) {
+        for &part in parts.iter().filter(|part| !part.stretch(range).is_empty()) {
             pieces.push(self.read_part(key, range, part));
         }
         let pieces: Result<Vec<Bytes>, _> = stream::iter(pieces).buffered(AT_ONCE).try_collect().await;
         if let Err(BucketFailure::Absent) = pieces {
             self.forget(key);
         }
-        match <[Bytes; 1]>::try_from(pieces?) {
-            Ok([piece]) => Ok(piece),
-            Err(pieces) => {
-                let mut whole = BytesMut::with_capacity(pieces.iter().map(Bytes::len).sum());
-                pieces.iter().for_each(|piece| whole.extend_from_slice(piece));
-                Ok(whole.freeze())
-            }
-        }
+        Ok(parts::joined(pieces?))
     }
 
     async fn read_part(&self, key: &Key, range: &Range<u64>, part: Part) -> Result<Bytes, BucketFailure> {
         let location = self.locate(&parts::object(key, part.start))?;
-        self.get(&location, range, part.start, part.end).await
+        self.get(&location, range, part).await
     }
 
-    /// What an object that holds a file's bytes from `start` to `end` has of `range`.
-    async fn get(&self, location: &Location, range: &Range<u64>, start: u64, end: u64) -> Result<Bytes, BucketFailure> {
-        let (from, to) = (range.start.clamp(start, end) - start, range.end.clamp(start, end) - start);
-        if from >= to {
+    /// What the object of this part has of `range`.
+    async fn get(&self, location: &Location, range: &Range<u64>, part: Part) -> Result<Bytes, BucketFailure> {
+        let stretch = part.stretch(range);
+        if stretch.is_empty() {
             return Ok(Bytes::new());
         }
-        let options = || GetOptions::new().with_range(Some(from..to));
+        let options = || GetOptions::new().with_range(Some(stretch.clone()));
         let get = async || self.bucket.get_opts(location, options()).await?.bytes().await;
-        ask(to - from, get).await.map_err(absent)
+        ask(stretch.end - stretch.start, get).await.map_err(absent)
     }
 }
 

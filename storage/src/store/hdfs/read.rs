@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use hdfs_native::HdfsError;
 use hdfs_native::file::FileReader;
@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::answer::answered;
 use super::{HdfsFailure, HdfsStore, PATIENCE, PAUSE};
+use crate::store::parts::{self, Part};
 use crate::store::{Key, Pieces, StoreError};
 
 /// Packets, of 64 KiB mostly, that are handed over together: each time a thread is woken costs as much as a packet.
@@ -84,52 +85,42 @@ impl Drop for Packets<'_> {
     }
 }
 
-/// A stretch of one part.
-struct Piece {
-    reader: FileReader,
-    start: usize,
-    length: usize,
-}
-
 /// Reading.
 impl HdfsStore {
     /// The bytes of `range` as far as the file has them.
     pub(super) async fn read_stretch(&self, key: &Key, range: Range<u64>) -> Result<Bytes, HdfsFailure> {
-        let pieces = self.open_stretch(key, range).await?;
-        if let [piece] = &*pieces {
-            return Ok(piece.reader.read_range(piece.start, piece.length).await?);
+        let mut stretches = Vec::new();
+        for (reader, Range { start, end }) in self.open_stretch(key, range).await? {
+            stretches.push(reader.read_range(start, end - start).await?);
         }
-        let mut whole = BytesMut::new();
-        for piece in pieces {
-            whole.extend_from_slice(&piece.reader.read_range(piece.start, piece.length).await?);
-        }
-        Ok(whole.freeze())
+        Ok(parts::joined(stretches))
     }
 
     /// The same, as the data nodes send it: while one packet is worked on the
     /// next are on their way.
     pub(super) async fn stream_stretch<'a>(&self, key: &'a Key, range: Range<u64>) -> Result<Packets<'a>, HdfsFailure> {
-        let pieces = self.open_stretch(key, range).await?;
-        let packets = stream::iter(pieces).flat_map(|piece| piece.reader.read_range_stream(piece.start, piece.length));
+        let stretches = stream::iter(self.open_stretch(key, range).await?);
+        let packets = stretches.flat_map(|(reader, Range { start, end })| reader.read_range_stream(start, end - start));
         Ok(Packets::new(key, packets))
     }
 
-    /// Opens the parts that have `range`, as far as the file has it.
-    async fn open_stretch(&self, key: &Key, range: Range<u64>) -> Result<Vec<Piece>, HdfsFailure> {
+    /// Opens the parts that have bytes of `range`, and says which of theirs.
+    async fn open_stretch(&self, key: &Key, range: Range<u64>) -> Result<Vec<(FileReader, Range<usize>)>, HdfsFailure> {
         self.close_open(key).await?;
         let first = self.open_part(&self.path(key), range.end).await?;
-        let mut at = first.file_length() as u64;
-        let mut pieces = vec![piece(first, 0, &range)];
-        if at < range.end {
-            for part in self.parts_from(key, at).await? {
-                let reader = self.open_part(&self.path_of(key, Some(&part)), range.end.saturating_sub(at)).await?;
-                let length = reader.file_length() as u64;
-                pieces.push(piece(reader, at, &range));
-                at += length;
-            }
+        let end = first.file_length() as u64;
+        let mut opened = vec![(Part { start: 0, end }, first)];
+        let further = if end < range.end { self.parts_from(key, end).await? } else { Vec::new() };
+        for part in further.into_iter().filter(|part| !part.stretch(&range).is_empty()) {
+            let wanted = range.end.saturating_sub(part.start);
+            let reader = self.open_part(&self.path_of(key, Some(&part)), wanted).await?;
+            opened.push((Part { end: part.start + reader.file_length() as u64, ..part }, reader));
         }
-        pieces.retain(|piece| piece.length > 0);
-        Ok(pieces)
+        let stretches = opened.into_iter().map(|(part, reader)| {
+            let Range { start, end } = part.stretch(&range);
+            (reader, start as usize..end as usize)
+        });
+        Ok(stretches.filter(|(_, stretch)| !stretch.is_empty()).collect())
     }
 
     /// Opens a part that serves what there is of its first `wanted` bytes.
@@ -148,11 +139,4 @@ impl HdfsStore {
             tokio::time::sleep(PAUSE).await;
         }
     }
-}
-
-/// What a part that starts at `at` has of `range`.
-fn piece(reader: FileReader, at: u64, range: &Range<u64>) -> Piece {
-    let end = at + reader.file_length() as u64;
-    let (from, to) = (range.start.clamp(at, end), range.end.clamp(at, end));
-    Piece { reader, start: (from - at) as usize, length: to.saturating_sub(from) as usize }
 }
