@@ -3,7 +3,7 @@
 //! | to know | read |
 //! |---|---|
 //! | what is served where, and how it ends | [`Dashboard`] |
-//! | how a request becomes a query, and how its answer is written | `query.rs`, `parameters.rs`, `formats.rs` |
+//! | how a request becomes a query, and how its answer is written | `api/query.rs`, `api/parameters.rs`, `api/formats.rs` |
 //! | what a client is told that asked wrongly, or in vain | `problem.rs` |
 //!
 //! Enters: requests, and a [`views::Reader`]: a store, and the log of the monitor on this machine if there is one.
@@ -15,11 +15,8 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
-mod formats;
-mod parameters;
+mod api;
 mod problem;
-mod query;
 mod server;
-mod services;
 
-pub use server::{Dashboard, ServeError};
+pub use server::{Dashboard, ServeError, World};

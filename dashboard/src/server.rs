@@ -14,8 +14,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use views::Reader;
 
+use crate::api;
 use crate::problem::Problem;
-use crate::{query, services};
 
 /// Answers computed at once for each core: one reads while another counts.
 const EACH_CORE: usize = 2;
@@ -41,29 +41,34 @@ pub enum ServeError {
 pub struct Dashboard {
     listener: TcpListener,
     address: SocketAddr,
-    asked: Asked,
+}
+
+/// What lies outside a dashboard and comes in as arguments. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// What answers are computed from.
+    pub reader: Reader,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// What every request is answered from. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
-    pub(crate) reader: Reader,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) world: World,
     workers: Arc<Semaphore>,
 }
 
 impl Dashboard {
-    /// Listens on `address`, to answer from `reader`.
+    /// Listens on `address`; who connects waits until it serves.
     ///
     /// # Errors
     /// [`ServeError::Listen`].
-    pub async fn listen(address: SocketAddr, reader: Reader, clock: Arc<dyn Clock>) -> Result<Self, ServeError> {
+    pub async fn listen(address: SocketAddr) -> Result<Self, ServeError> {
         let failed = |source| ServeError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-        let workers = Arc::new(Semaphore::new(cores * EACH_CORE));
-        Ok(Self { listener, address, asked: Asked { reader, clock, workers } })
+        Ok(Self { listener, address })
     }
 
     /// Where it listens.
@@ -72,20 +77,19 @@ impl Dashboard {
         self.address
     }
 
-    /// Serves until `stop`; requests that are being answered then are answered.
+    /// Serves from `world` until `stop`; requests that are being answered then are answered.
     ///
     /// # Errors
     /// [`ServeError::Accept`].
-    pub async fn serve(self, stop: CancellationToken) -> Result<(), ServeError> {
-        let serving = axum::serve(self.listener, routes(self.asked));
+    pub async fn serve(self, world: World, stop: CancellationToken) -> Result<(), ServeError> {
+        let serving = axum::serve(self.listener, routes(Asked::of(world)));
         serving.with_graceful_shutdown(stop.cancelled_owned()).await.map_err(ServeError::Accept)
     }
 }
 
 fn routes(asked: Asked) -> Router {
     Router::new()
-        .route("/api/v1/query", get(query::answer))
-        .route("/api/v1/services", get(services::list))
+        .merge(api::routes())
         .route("/healthz", get(|| async { "alive\n" }))
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
@@ -104,6 +108,11 @@ async fn guarded(mut response: Response) -> Response {
 }
 
 impl Asked {
+    fn of(world: World) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+        Self { world, workers: Arc::new(Semaphore::new(cores * EACH_CORE)) }
+    }
+
     /// Computes on a thread of its own, when it is this one's turn.
     pub(crate) async fn compute<T, F>(&self, work: impl FnOnce(Reader) -> F + Send + 'static) -> Result<T, Problem>
     where
@@ -111,7 +120,7 @@ impl Asked {
         T: Send + 'static,
     {
         let turn = Arc::clone(&self.workers).acquire_owned().await.map_err(|_| Problem::broken())?;
-        let (reader, handle) = (self.reader.clone(), Handle::current());
+        let (reader, handle) = (self.world.reader.clone(), Handle::current());
         let computed = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             handle.block_on(work(reader))

@@ -24,7 +24,8 @@ pub fn hourglass<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
             command.env_remove(name);
         }
     }
-    command.envs(CREDENTIALS);
+    // Tests run side by side: none takes the usual port.
+    command.envs(CREDENTIALS).env("HOURGLASS_HTTP_ADDRESS", "127.0.0.1:0");
     command.args(arguments).stdin(Stdio::null());
     command
 }
@@ -72,6 +73,8 @@ pub fn run(data: &Path, line: &str) -> Ended {
 pub struct Hourglass {
     child: Child,
     pub address: SocketAddr,
+    /// Where it serves HTTP, if it said so.
+    pub http: Option<SocketAddr>,
     log: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
 }
@@ -92,15 +95,18 @@ impl Hourglass {
         let words = words.iter().map(String::as_str);
         let mut child = hourglass(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (log, reader) = collect(child.stderr.take().unwrap());
-        let mut ready = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        let (mut ready, mut stdout) = (String::new(), BufReader::new(child.stdout.take().unwrap()));
+        stdout.read_line(&mut ready).unwrap();
         let Some(address) = ready.trim_end().strip_prefix(before_address) else {
             let status = child.wait().unwrap();
             let _ = reader.join();
             panic!("no ready line but {ready:?}, {status}: {}", log.lock().unwrap());
         };
         let address = address.parse().unwrap();
-        Self { child, address, log, reader: Some(reader) }
+        // Both lines come at once.
+        let second = String::from_utf8(stdout.buffer().to_vec()).unwrap();
+        let http = second.trim_end().strip_prefix("serving http://").map(|address| address.parse().unwrap());
+        Self { child, address, http, log, reader: Some(reader) }
     }
 
     /// What it has logged so far.

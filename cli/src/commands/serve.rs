@@ -22,11 +22,15 @@ pub(super) async fn run(roles: Roles, settings: Settings) -> Result<Outcome> {
     }
     place.remember()?;
     let running = Running::start(&place, &settings, roles, stop).await?;
-    let ready = match (running.address, running.next_tick) {
+    let mut ready = match (running.address, running.next_tick) {
         (Some(address), _) => format!("listening on {address}"),
         (None, Some(tick)) => format!("scheduling, next rebuild at {tick}"),
         (None, None) => "scheduling, no rebuild to come".to_owned(),
     };
+    if let Some(address) = running.http {
+        ready += &format!("\nserving http://{address}");
+    }
+    // At once: who reads one line and goes is not to end it.
     stdout::line(&ready)?;
     running.ended().await?;
     Ok(Outcome::Fine)

@@ -1,7 +1,7 @@
 //! The one table of configuration keys. From it come the flags, the `HOURGLASS_*` variables, the keys a file may
 //! hold, `config show`, the help and the reference. A key is added here and nowhere else.
 
-use super::setting::{Address, Endpoint, Folder, Maybe, Setting, Size, Span, Switch, Whole, Word};
+use super::setting::{Address, Endpoint, Folder, Maybe, Setting, Size, Span, Switch, Web, Whole, Word};
 use super::setting_hdfs::{FilePath, Mode, Name};
 use super::setting_nouns::{AckPoint, Cron};
 use super::store_url::StoreUrl;
@@ -73,7 +73,7 @@ const ROLES: &[&str] = &["up", "monitor", "scheduler"];
 const JUDGES: &[&str] = &["up", "monitor", "scheduler", "status"];
 const MONITORS: &[&str] = &["up", "monitor"];
 const ACCEPTERS: &[&str] = &["up", "monitor", "import"];
-const DASHBOARDS: &[&str] = &["dashboard"];
+const SERVERS: &[&str] = &["up", "monitor", "scheduler", "dashboard"];
 const SCHEDULERS: &[&str] = &["up", "scheduler"];
 const BUILDERS: &[&str] = &["up", "scheduler", "rebuild"];
 
@@ -153,8 +153,8 @@ keys! {
     /// Memory for all connections' unfinished lines together; beyond it whoever holds most waits first.
     listen_bytes: Size<MIB, TIB> = "listen.bytes", "32MiB", MONITORS;
 
-    /// Where the dashboard and its API are served. There is nothing yet to say who may ask: an address that is not a loopback one is refused.
-    http_address: Address = "http.address" as "http", "127.0.0.1:7080", DASHBOARDS;
+    /// Where the dashboard and its API are served. There is nothing yet to say who may ask: an address that is not a loopback one is refused. Unset: 127.0.0.1:7080 with `up` and `dashboard`, nowhere with `monitor` and `scheduler`.
+    http_address: Maybe<Web> = "http.address" as "http", "", SERVERS;
 
     /// Messages that start a commit when the writer is free.
     buffer_messages: Whole<1, 1_000_000_000> = "buffer.messages", "50", MONITORS;

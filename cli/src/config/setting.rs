@@ -168,6 +168,39 @@ impl Setting for Address {
     }
 }
 
+/// Where HTTP is served, if at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Web {
+    /// Nowhere.
+    Off,
+    /// Here.
+    At(Address),
+}
+
+impl fmt::Display for Web {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::At(address) => address.fmt(f),
+        }
+    }
+}
+
+impl Setting for Web {
+    const PLACEHOLDER: &'static str = Address::PLACEHOLDER;
+
+    fn read(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        Address::read(text).map(Self::At)
+    }
+
+    fn allowed() -> String {
+        format!("{}; or off", Address::allowed())
+    }
+}
+
 /// A whole number within bounds, both inclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Whole<const LEAST: u64, const MOST: u64>(pub(crate) u64);

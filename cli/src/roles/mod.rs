@@ -8,6 +8,7 @@ mod last_schedule;
 mod monitoring;
 mod rebuilder;
 mod refresh;
+pub(crate) mod web;
 
 use std::net::SocketAddr;
 
@@ -41,6 +42,8 @@ pub(crate) enum Roles {
 pub(crate) struct Running {
     /// Where the monitor listens, if there is one.
     pub(crate) address: Option<SocketAddr>,
+    /// Where HTTP is served, if it is.
+    pub(crate) http: Option<SocketAddr>,
     /// The first tick to come.
     pub(crate) next_tick: Option<Micros>,
     /// What can be watched of the monitor.
@@ -78,12 +81,15 @@ impl Running {
         let (on_built, built) = watch::channel(0);
         let mut running = Self {
             address: None,
+            http: None,
             next_tick: schedule.next(place.clock.now()),
             monitor: None,
             built,
             tasks: JoinSet::new(),
             stop,
         };
+        // Before the log is opened: an address that is taken is to be said at once.
+        let dashboard = web::listen(settings, roles == Roles::All).await?;
         let mut own_cut = None;
         if roles != Roles::Scheduler {
             own_cut = Some(running.start_monitor(place, settings, &schedule).await?);
@@ -95,6 +101,11 @@ impl Running {
                 rebuilder.run(token).await;
                 Ok(())
             });
+        }
+        if let Some(dashboard) = dashboard {
+            running.http = Some(dashboard.address());
+            let (world, token) = (web::world(place), running.stop.clone());
+            running.tasks.spawn(async move { Ok(dashboard.serve(world, token).await?) });
         }
         Ok(running)
     }

@@ -13,8 +13,8 @@ use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 use views::{Query, query, write_answer};
 
-use crate::formats;
-use crate::parameters::Parameters;
+use super::formats;
+use super::parameters::Parameters;
 use crate::problem::Problem;
 use crate::server::Asked;
 
@@ -31,7 +31,7 @@ pub(crate) async fn answer(
 ) -> Result<Response, Problem> {
     let parameters = Parameters::parse(text.as_deref().unwrap_or_default())?;
     let format = formats::asked(parameters.format.as_deref(), &headers)?;
-    let question = parameters.query(asked.clock.now())?;
+    let question = parameters.query(asked.world.clock.now())?;
     bounded(&question)?;
     let body = asked
         .compute(move |reader| async move {

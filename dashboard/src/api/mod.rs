@@ -1,0 +1,16 @@
+//! The API, version 1: what `query` and `services` answer, over HTTP.
+
+mod formats;
+mod parameters;
+mod query;
+mod services;
+
+use axum::Router;
+use axum::routing::get;
+
+use crate::server::Asked;
+
+/// What is served below `/api/v1`.
+pub(crate) fn routes() -> Router<Asked> {
+    Router::new().route("/api/v1/query", get(query::answer)).route("/api/v1/services", get(services::list))
+}
