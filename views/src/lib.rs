@@ -21,6 +21,8 @@
 
 mod answer;
 mod build;
+mod cache;
+mod cached;
 mod chain;
 mod changes;
 mod coverage;
@@ -31,6 +33,8 @@ mod extents;
 #[cfg(test)]
 mod fixture;
 mod fold;
+mod followed;
+mod held_rows;
 mod input;
 mod lines;
 mod manifest;
@@ -40,6 +44,7 @@ mod own;
 mod parallel;
 mod period;
 mod plan;
+mod present;
 mod progress;
 mod query;
 mod reader;
@@ -51,6 +56,7 @@ mod retire;
 mod row_bytes;
 mod selection;
 mod services;
+mod shared;
 mod spill;
 mod tail;
 mod verify;

@@ -105,7 +105,7 @@ impl FromStr for View {
 }
 
 /// The width of a bucket; buckets start at whole multiples since 1970 UTC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub enum Every {
     /// `1m`
     #[default]
