@@ -6,8 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::Error;
-use crate::number;
+use crate::{Error, digits, number};
 
 const ONE: i128 = 1_000_000;
 
@@ -101,7 +100,21 @@ impl fmt::Display for Fixed {
 
 /// Appends a count of millionths as [`Fixed`] shows it.
 pub fn write_fixed(out: &mut Vec<u8>, millionths: i128) {
-    out.extend_from_slice(Fixed(millionths).to_string().as_bytes());
+    let Ok(magnitude) = u64::try_from(millionths.unsigned_abs()) else {
+        out.extend_from_slice(Fixed(millionths).to_string().as_bytes());
+        return;
+    };
+    if millionths < 0 {
+        out.push(b'-');
+    }
+    digits::whole(out, magnitude / ONE as u64);
+    out.push(b'.');
+    digits::six(out, (magnitude % ONE as u64) as u32);
+}
+
+/// Appends a whole number.
+pub fn write_whole(out: &mut Vec<u8>, number: u64) {
+    digits::whole(out, number);
 }
 
 /// The double nearest to so many millionths, ties to even.
@@ -134,6 +147,16 @@ mod tests {
             let mut out = Vec::new();
             write_fixed(&mut out, millionths);
             assert_eq!(std::str::from_utf8(&out), Ok(text));
+            assert_eq!(Fixed(millionths).to_string(), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_is_written_as_it_displays(millionths in prop_oneof![any::<i64>().prop_map(i128::from), any::<i128>()]) {
+            let mut out = Vec::new();
+            write_fixed(&mut out, millionths);
+            prop_assert_eq!(String::from_utf8(out).unwrap(), Fixed(millionths).to_string());
         }
     }
 

@@ -46,3 +46,15 @@ pub fn write_answer(out: &mut impl Write, answer: &Answer, view: View, format: F
     };
     written.map_err(ViewError::Output)
 }
+
+/// Text that is put together before it is written.
+const PIECE: usize = 64 << 10;
+
+/// Writes `text` if it is longer than `most`, and empties it.
+fn flush(out: &mut impl Write, text: &mut Vec<u8>, most: usize) -> io::Result<()> {
+    if text.len() > most {
+        out.write_all(text)?;
+        text.clear();
+    }
+    Ok(())
+}

@@ -6,7 +6,7 @@
 //! | what a view file is | [`view_file`], [`ViewFile`] |
 //! | how the batch view is built, published and retired | [`rebuild()`], [`Manifest`], [`Retirer`] |
 //! | how a monitor's realtime views keep up | [`Refresher`] |
-//! | how a question is answered, and what the answer covers | [`query()`], [`Query`], [`Answer`], [`Coverage`] |
+//! | how a question is answered, and what the answer covers | [`query()`], [`Query`], [`Prepared`], [`Answer`], [`Coverage`] |
 //! | how an answer is written, and a time read | [`write_answer`], [`Format`], [`Moment`] |
 //! | how that is checked by counting again | [`verify()`], [`Verdict`], [`Difference`] |
 //! | the original lines; the services | [`cat()`], [`services()`] |
@@ -72,7 +72,7 @@ pub use manifest::{CoveredImport, CoveredMonitor, Manifest, Page, Partition};
 pub use moment::{Moment, NeverShown};
 pub use period::Period;
 pub use progress::Progress;
-pub use query::{Answer, AnswerRow, Every, Query, View, query};
+pub use query::{Answer, AnswerRow, Every, Prepared, Query, View, query};
 pub use reader::Reader;
 pub use realtime::{Refreshed, Refresher};
 pub use retire::{Retired, Retirer};
