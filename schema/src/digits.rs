@@ -11,39 +11,43 @@ const PAIRS: [[u8; 2]; 100] = {
     pairs
 };
 
-/// Appends `number`, which is below 100, in two digits.
-pub(crate) fn two(out: &mut Vec<u8>, number: u32) {
-    out.extend_from_slice(&PAIRS[number as usize]);
+/// Puts `number`, which is below 100, into two digits at `at`.
+#[inline]
+pub(crate) fn two(text: &mut [u8], at: usize, number: u32) {
+    text[at..at + 2].copy_from_slice(&PAIRS[number as usize]);
 }
 
-/// Appends `number`, which is below 10 000, in four digits.
-pub(crate) fn four(out: &mut Vec<u8>, number: u32) {
-    two(out, number / 100);
-    two(out, number % 100);
+/// Puts `number`, which is below 10 000, into four digits at `at`.
+#[inline]
+pub(crate) fn four(text: &mut [u8], at: usize, number: u32) {
+    two(text, at, number / 100);
+    two(text, at + 2, number % 100);
 }
 
-/// Appends `number`, which is below a million, in six digits.
-pub(crate) fn six(out: &mut Vec<u8>, number: u32) {
-    two(out, number / 10_000);
-    four(out, number % 10_000);
+/// Puts `number`, which is below a million, into six digits at `at`.
+#[inline]
+pub(crate) fn six(text: &mut [u8], at: usize, number: u32) {
+    two(text, at, number / 10_000);
+    four(text, at + 2, number % 10_000);
 }
 
-/// Appends a whole number.
-pub(crate) fn whole(out: &mut Vec<u8>, mut number: u64) {
-    let (mut digits, mut at) = ([0; 20], 20);
+/// Puts `number` into as many digits as it has, which end at `end`; says where they begin.
+#[inline]
+pub(crate) fn whole(text: &mut [u8], end: usize, mut number: u64) -> usize {
+    let mut at = end;
     while number >= 100 {
         at -= 2;
-        digits[at..at + 2].copy_from_slice(&PAIRS[(number % 100) as usize]);
+        two(text, at, (number % 100) as u32);
         number /= 100;
     }
     if number >= 10 {
         at -= 2;
-        digits[at..at + 2].copy_from_slice(&PAIRS[number as usize]);
+        two(text, at, number as u32);
     } else {
         at -= 1;
-        digits[at] = b'0' + number as u8;
+        text[at] = b'0' + number as u8;
     }
-    out.extend_from_slice(&digits[at..]);
+    at
 }
 
 #[cfg(test)]
@@ -54,12 +58,12 @@ mod tests {
     proptest! {
         #[test]
         fn digits_are_those_that_formatting_writes(number in prop_oneof![any::<u64>(), 0..2_000_u64], small in 0..1_000_000_u32) {
-            let mut out = Vec::new();
-            whole(&mut out, number);
-            out.push(b' ');
-            six(&mut out, small);
-            four(&mut out, small % 10_000);
-            prop_assert_eq!(String::from_utf8(out).unwrap(), format!("{number} {small:06}{:04}", small % 10_000));
+            let mut text = [b' '; 31];
+            let start = whole(&mut text, 20, number);
+            six(&mut text, 20, small);
+            four(&mut text, 27, small % 10_000);
+            let expected = format!("{number}{small:06} {:04}", small % 10_000);
+            prop_assert_eq!(std::str::from_utf8(&text[start..]).unwrap(), expected);
         }
     }
 }

@@ -41,20 +41,15 @@ impl Micros {
         let (year, month, day) = self.date().civil();
         let in_day = self.0 % MICROS_PER_DAY;
         let (seconds, micros) = ((in_day / 1_000_000) as u32, (in_day % 1_000_000) as u32);
-        digits::four(out, year);
-        out.push(b'-');
-        digits::two(out, month);
-        out.push(b'-');
-        digits::two(out, day);
-        out.push(b'T');
-        digits::two(out, seconds / 3600);
-        out.push(b':');
-        digits::two(out, seconds / 60 % 60);
-        out.push(b':');
-        digits::two(out, seconds % 60);
-        out.push(b'.');
-        digits::six(out, micros);
-        out.push(b'Z');
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        digits::four(&mut text, 0, year);
+        digits::two(&mut text, 5, month);
+        digits::two(&mut text, 8, day);
+        digits::two(&mut text, 11, seconds / 3600);
+        digits::two(&mut text, 14, seconds / 60 % 60);
+        digits::two(&mut text, 17, seconds % 60);
+        digits::six(&mut text, 20, micros);
+        out.extend_from_slice(&text);
     }
 
     /// The count of microseconds.

@@ -104,17 +104,22 @@ pub fn write_fixed(out: &mut Vec<u8>, millionths: i128) {
         out.extend_from_slice(Fixed(millionths).to_string().as_bytes());
         return;
     };
+    // A sign, twenty digits, a point and six digits.
+    let mut text = [b'.'; 28];
+    digits::six(&mut text, 22, (magnitude % ONE as u64) as u32);
+    let mut start = digits::whole(&mut text, 21, magnitude / ONE as u64);
     if millionths < 0 {
-        out.push(b'-');
+        start -= 1;
+        text[start] = b'-';
     }
-    digits::whole(out, magnitude / ONE as u64);
-    out.push(b'.');
-    digits::six(out, (magnitude % ONE as u64) as u32);
+    out.extend_from_slice(&text[start..]);
 }
 
 /// Appends a whole number.
 pub fn write_whole(out: &mut Vec<u8>, number: u64) {
-    digits::whole(out, number);
+    let mut text = [0; 20];
+    let start = digits::whole(&mut text, 20, number);
+    out.extend_from_slice(&text[start..]);
 }
 
 /// The double nearest to so many millionths, ties to even.
