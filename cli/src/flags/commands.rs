@@ -121,6 +121,9 @@ pub(crate) struct DemoArgs {
     /// How long the services send.
     #[arg(long, value_name = "SECONDS", default_value_t = 40, value_parser = clap::value_parser!(u64).range(5..=3600))]
     pub(crate) seconds: u64,
+    /// Go on serving the dashboard after the verification, until Ctrl-C [default: true on a terminal].
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) stay: Option<bool>,
 }
 
 #[derive(Debug, Args)]

@@ -1,9 +1,11 @@
 //! `demo`: every role in one process, four services over real TCP, an hour compressed to ten seconds; then the answer,
-//! and its verification. It ends well only if nothing differs.
+//! and its verification. It ends well only if nothing differs; before a person it first goes on serving the dashboard,
+//! with this machine as the one service that lives.
 
 mod feed;
 mod watch;
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,8 +30,9 @@ use feed::{Film, MACHINE, SERVICES};
 use watch::Watch;
 
 /// What the demo sets; everything else has its default. An hour is ten seconds, so the hourly tick comes every ten.
-const KEYS: [(&str, &str); 6] = [
+const KEYS: [(&str, &str); 7] = [
     ("listen.address", "127.0.0.1:0"),
+    ("http.address", "127.0.0.1:0"),
     ("schedule.cron", "*/10 * * * * *"),
     ("refresh.every", "1s"),
     ("upload.every", "1s"),
@@ -50,6 +53,8 @@ pub(super) async fn run(args: DemoArgs) -> Result<Outcome> {
     let running = Running::start(&place, &settings, Roles::All, stop.clone()).await?;
     let address = running.address.context("the monitor has no address")?;
     note(&format!("listening on {address}, data in {}; an hour takes 10 s", data.display()));
+    let dashboard = running.http.map(|http| format!("http://{http}")).unwrap_or_default();
+    note(&format!("dashboard at {dashboard}"));
 
     let fed = feed_and_watch(&place, &running, address, args.seconds, &stop).await;
     let outcome = match fed {
@@ -57,6 +62,10 @@ pub(super) async fn run(args: DemoArgs) -> Result<Outcome> {
         Ok(()) => answer_and_verify(&place, args.seconds).await,
         Err(error) => Err(error),
     };
+    if outcome.is_ok() && args.stay.unwrap_or_else(|| std::io::stdout().is_terminal()) {
+        note(&format!("goes on, with this machine's own figures: {dashboard}; Ctrl-C ends it"));
+        feed::watch_machine(address, place.clock.clone(), stop.clone())?.await?;
+    }
     running.drain().await?;
     outcome
 }
