@@ -22,11 +22,14 @@ use crate::server::Asked;
 /// The version of Prometheus whose API and rules these are: who asks takes from it what can be asked.
 const SPOKEN: &str = "3.0.0";
 
+/// Selectors of one request.
+const SELECTORS: usize = 16;
+
 /// What is asked for.
 #[derive(Debug)]
 struct Wanted {
-    /// Of which any may match; all series where there are none.
-    selectors: Vec<Selector>,
+    /// Selectors, of which any may match; all series where there are none.
+    matches: Vec<String>,
     /// From this, in milliseconds.
     start: i64,
     /// To this, included.
@@ -37,7 +40,7 @@ struct Wanted {
 /// The labels of each series.
 pub(super) async fn series(State(asked): State<Asked>, parameters: Parameters) -> Answer {
     let wanted = Wanted::read(&parameters)?;
-    if wanted.selectors.is_empty() {
+    if wanted.matches.is_empty() {
         return Err(Failure::bad_data(
             "no match[] parameter provided: it says which series, as in match[]=hourglass_messages",
         ));
@@ -89,8 +92,12 @@ pub(super) async fn build() -> Answer {
 
 impl Wanted {
     fn read(parameters: &Parameters) -> Result<Self, Failure> {
+        let matches: Vec<String> = parameters.all("match[]").map(str::to_owned).collect();
+        if matches.len() > SELECTORS {
+            return Err(Failure::bad_data(format!("{} of match[], of {SELECTORS} allowed", matches.len())));
+        }
         Ok(Self {
-            selectors: parameters.all("match[]").map(parse_selector).collect::<Result<_, _>>()?,
+            matches,
             start: parameters.time("start")?.unwrap_or(i64::MIN),
             end: parameters.time("end")?.unwrap_or(i64::MAX),
             limit: parameters.limit("limit")?,
@@ -102,22 +109,21 @@ impl Wanted {
         let sample = |minute: schema::Minute| (i64::from(minute.get()) + 1) * MINUTE;
         sample(seen.first) <= self.end && sample(seen.last) >= self.start
     }
-
-    fn wants(&self, name: &Name, service: &str) -> bool {
-        let wants = |selector: &Selector| selector.wants_name(&name.text) && selector.wants_service(service);
-        self.selectors.is_empty() || self.selectors.iter().any(wants)
-    }
 }
 
 /// Every series wanted, sorted.
 async fn found(asked: &Asked, wanted: Wanted) -> Result<Vec<Labels>, Failure> {
     let find = move |reader: Reader, metrics| async move {
+        let selectors = wanted.matches.iter().map(|text| parse_selector(text)).collect::<Result<Vec<Selector>, _>>()?;
+        let wants = |name: &Name, service: &str| {
+            let wants = |selector: &Selector| selector.wants_name(&name.text) && selector.wants_service(service);
+            selectors.is_empty() || selectors.iter().any(wants)
+        };
         let (seen, _) = services(&reader).await?;
         let there: Vec<&ServiceSeen> = seen.iter().filter(|seen| wanted.sees(seen)).collect();
         let mut found = Vec::new();
         for name in names(&metrics) {
-            let services =
-                there.iter().map(|seen| seen.service.as_str()).filter(|service| wanted.wants(&name, service));
+            let services = there.iter().map(|seen| seen.service.as_str()).filter(|service| wants(&name, service));
             let labels = |service: &str| Labels { name: Some(name.text.clone()), service: Some(service.into()) };
             found.extend(services.map(labels));
         }

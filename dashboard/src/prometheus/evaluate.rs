@@ -4,6 +4,8 @@
 //! must hold: at each step it is what Prometheus would say of that step alone. Each node is computed once for all steps,
 //! so labels are matched once and windows only move forward.
 
+use std::cell::Cell;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::aggregate::aggregate;
@@ -18,8 +20,10 @@ use super::steps::Steps;
 use super::vector::{Series, Value, joined};
 use super::window::{self, Points, windows};
 
-/// Points that a vector may have, of all its series together.
-const POINTS: usize = 4_000_000;
+/// Points that the selectors of an expression may have together: nothing that is made of them has more.
+const POINTS: usize = 2_000_000;
+/// Samples that may be looked at where each window is looked at by itself.
+const LOOKS: usize = 50_000_000;
 
 type Result<T> = std::result::Result<T, Failure>;
 
@@ -29,13 +33,17 @@ type Result<T> = std::result::Result<T, Failure>;
 /// What Prometheus refuses too: operands that match no one to one, labels that become the same. More points than are
 /// allowed.
 pub(super) fn evaluate(plan: &Plan, samples: &Samples, steps: &Steps) -> Result<Value> {
-    Evaluation { selectors: &plan.selectors, samples, steps }.value(&plan.node)
+    Evaluation { selectors: &plan.selectors, samples, steps, points: Cell::new(0), looks: Cell::new(0) }
+        .value(&plan.node)
 }
 
 struct Evaluation<'a> {
     selectors: &'a [Selector],
     samples: &'a Samples,
     steps: &'a Steps,
+    /// Used up so far.
+    points: Cell<usize>,
+    looks: Cell<usize>,
 }
 
 impl Evaluation<'_> {
@@ -82,40 +90,45 @@ impl Evaluation<'_> {
     }
 
     fn instant(&self, selector: &Selector) -> Result<Vec<Series>> {
-        self.selected(selector, window::newest)
+        self.selected(selector, false, window::newest)
     }
 
     fn window(&self, fold: &Fold, selector: &Selector) -> Result<Vec<Series>> {
         let series = match fold {
             Fold::Last => return self.instant(selector),
-            Fold::Average => self.selected(selector, window::averages),
-            Fold::Sum => self.selected(selector, window::sums),
-            Fold::Least => self.selected(selector, window::least),
-            Fold::Greatest => self.selected(selector, window::greatest),
-            Fold::Count => self.selected(selector, |_, windows| window::counts(windows)),
+            Fold::Average => self.selected(selector, false, window::averages),
+            Fold::Sum => self.selected(selector, false, window::sums),
+            Fold::Least => self.selected(selector, false, window::least),
+            Fold::Greatest => self.selected(selector, false, window::greatest),
+            Fold::Count => self.selected(selector, false, |_, windows| window::counts(windows)),
             Fold::Quantile(phi) => {
                 let phis = self.scalar(phi)?;
-                self.selected(selector, |values, windows| window::quantiles(values, windows, &phis))
+                self.selected(selector, true, |values, windows| window::quantiles(values, windows, &phis))
             }
         }?;
         joined(series.into_iter().map(|one| Series { labels: one.labels.nameless(), ..one }).collect())
     }
 
-    /// The selected series, each window folded; by name, then service.
+    /// The selected series, each window folded, `each` by itself or all in one pass; by name, then service.
     fn selected(
         &self,
         selector: &Selector,
-        fold: impl Fn(&[f64], &[std::ops::Range<usize>]) -> Points,
+        each: bool,
+        fold: impl Fn(&[f64], &[Range<usize>]) -> Points,
     ) -> Result<Vec<Series>> {
         let names: Vec<(usize, &Arc<str>)> = self.samples.names.iter().map(|name| &name.text).enumerate().collect();
         let names: Vec<_> = names.into_iter().filter(|(_, name)| selector.wants_name(name)).collect();
         let services = self.samples.services.iter().filter(|(service, _)| selector.wants_service(service));
         let services: Vec<(&Arc<str>, &Columns)> = services.collect();
-        bounded(names.len() * services.len() * self.steps.len())?;
+        bounded("points", &self.points, names.len() * services.len() * self.steps.len(), POINTS)?;
         let ends = selector.ends(self.steps);
         let mut series = Vec::with_capacity(names.len() * services.len());
         for (service, columns) in services {
             let windows = windows(&columns.times, &ends, selector.back());
+            if each {
+                let looks = windows.iter().map(ExactSizeIterator::len).sum::<usize>();
+                bounded("samples", &self.looks, looks * names.len(), LOOKS)?;
+            }
             for (place, name) in &names {
                 let points = fold(&columns.values[*place], &windows);
                 if points.iter().any(Option::is_some) {
@@ -182,12 +195,15 @@ fn sorted(descending: bool, mut series: Vec<Series>) -> Vec<Series> {
     series
 }
 
-fn bounded(points: usize) -> Result<()> {
-    if points > POINTS {
-        let why = format!(
-            "too many points: {points}, of {POINTS} allowed: ask for fewer services, fewer names or a longer step"
-        );
-        return Err(Failure::execution(why));
+/// Counts more of what is bounded.
+fn bounded(what: &str, used: &Cell<usize>, more: usize, allowed: usize) -> Result<()> {
+    let all = used.get().saturating_add(more);
+    used.set(all);
+    if all > allowed {
+        return Err(Failure::execution(format!(
+            "too many {what}: {all} or more, of {allowed} allowed: ask for fewer services, fewer names, a longer step or \
+             shorter windows"
+        )));
     }
     Ok(())
 }

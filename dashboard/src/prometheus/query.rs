@@ -25,21 +25,19 @@ use crate::server::Asked;
 pub(super) async fn instant(State(asked): State<Asked>, parameters: Parameters) -> Answer {
     let now = asked.world.clock.now().get().div_euclid(1000);
     let time = parameters.time("time")?.unwrap_or(now);
-    let expression = parse(parameters.required("query")?)?;
-    if let Expression::Text(text) = &expression {
-        return Ok(Success::text(time, text));
-    }
-    super::compute(&asked, move |reader, metrics| async move { at(&reader, &metrics, expression, time).await }).await
+    let text = parameters.required("query")?.to_owned();
+    super::compute(&asked, move |reader, metrics| async move { at(&reader, &metrics, parse(&text)?, time).await }).await
 }
 
 /// An expression from `start` to `end`, each `step`.
 pub(super) async fn range(State(asked): State<Asked>, parameters: Parameters) -> Answer {
     let steps = parameters.steps()?;
-    let Expression::Steps(plan) = parse(parameters.required("query")?)? else {
-        let why = "a range vector or a string cannot be evaluated over a range: a scalar or an instant vector can";
-        return Err(Failure::bad_data(why));
-    };
+    let text = parameters.required("query")?.to_owned();
     let compute = move |reader: Reader, metrics: Metrics| async move {
+        let Expression::Steps(plan) = parse(&text)? else {
+            let why = "a range vector or a string cannot be evaluated over a range: a scalar or an instant vector can";
+            return Err(Failure::bad_data(why));
+        };
         let samples = Samples::read(&reader, names(&metrics), &plan.selectors, &steps).await?;
         Ok(Success::range(&steps.times(), evaluate(&plan, &samples, &steps)?))
     };

@@ -44,16 +44,21 @@ impl Success {
 
     /// Values at one time.
     pub(super) fn moment(time: i64, value: Value) -> Self {
+        let mut result = String::new();
         match value {
             Value::Scalar(numbers) => {
-                Self::result("scalar", sample(time, numbers.first().copied().unwrap_or(f64::NAN)))
+                sample(&mut result, time, numbers.first().copied().unwrap_or(f64::NAN));
+                Self::result("scalar", result)
             }
             Value::Vector(series) => {
-                let there = series.iter().filter_map(|one| {
-                    let value = sample(time, (*one.points.first()?)?);
-                    Some(format!("{{\"metric\":{},\"value\":{value}}}", metric(&one.labels)))
+                let there = series.iter().filter_map(|one| Some((&one.labels, (*one.points.first()?)?)));
+                bracketed(&mut result, there, |out, (labels, value)| {
+                    metric(out, labels);
+                    out.push_str(",\"value\":");
+                    sample(out, time, value);
+                    out.push('}');
                 });
-                Self::result("vector", bracketed(there))
+                Self::result("vector", result)
             }
         }
     }
@@ -74,18 +79,23 @@ impl Success {
         }))
     }
 
-    /// Samples, by series.
+    /// Samples, by series; one without any is left out.
     pub(super) fn matrix<'a, P>(series: impl Iterator<Item = (&'a Labels, P)>) -> Self
     where
         P: Iterator<Item = (i64, f64)>,
     {
-        let series = series.filter_map(|(labels, points)| {
+        let mut result = String::new();
+        let there = series.filter_map(|(labels, points)| {
             let mut points = points.peekable();
-            points.peek()?;
-            let values = bracketed(points.map(|(time, value)| sample(time, value)));
-            Some(format!("{{\"metric\":{},\"values\":{values}}}", metric(labels)))
+            points.peek().is_some().then_some((labels, points))
         });
-        Self::result("matrix", bracketed(series))
+        bracketed(&mut result, there, |out, (labels, points)| {
+            metric(out, labels);
+            out.push_str(",\"values\":");
+            bracketed(out, points, |out, (time, value)| sample(out, time, value));
+            out.push('}');
+        });
+        Self::result("matrix", result)
     }
 
     fn result(kind: &str, result: String) -> Self {
@@ -119,31 +129,34 @@ impl std::fmt::Display for Seconds {
     }
 }
 
-fn sample(time: i64, value: f64) -> String {
+fn sample(out: &mut String, time: i64, value: f64) {
     let time = Seconds(time);
-    if value.is_infinite() {
-        return format!("[{time},\"{}Inf\"]", if value > 0.0 { '+' } else { '-' });
-    }
-    format!("[{time},\"{value}\"]")
+    // To a String that does not fail.
+    let _ = match value.is_infinite() {
+        true => write!(out, "[{time},\"{}Inf\"]", if value > 0.0 { '+' } else { '-' }),
+        false => write!(out, "[{time},\"{value}\"]"),
+    };
 }
 
-fn metric(labels: &Labels) -> String {
+/// Opens an object with a series' labels.
+fn metric(out: &mut String, labels: &Labels) {
     let pairs: Vec<String> = labels.pairs().map(|(label, value)| format!("\"{label}\":{}", quoted(value))).collect();
-    format!("{{{}}}", pairs.join(","))
+    // To a String that does not fail.
+    let _ = write!(out, "{{\"metric\":{{{}}}", pairs.join(","));
 }
 
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-fn bracketed(items: impl Iterator<Item = String>) -> String {
-    let mut list = String::from("[");
-    for (place, item) in items.enumerate() {
-        // To a String that does not fail.
-        let _ = write!(list, "{}{item}", if place == 0 { "" } else { "," });
+/// A list.
+fn bracketed<T>(out: &mut String, items: impl Iterator<Item = T>, item: impl Fn(&mut String, T)) {
+    out.push('[');
+    for (place, one) in items.enumerate() {
+        out.push_str(if place == 0 { "" } else { "," });
+        item(out, one);
     }
-    list.push(']');
-    list
+    out.push(']');
 }
 
 #[cfg(test)]

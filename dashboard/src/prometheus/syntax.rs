@@ -13,6 +13,8 @@ use super::failure::Failure;
 const LENGTH: usize = 64 << 10;
 /// Of those, bytes outside quotes: what nests is written with them.
 const UNQUOTED: usize = 4 << 10;
+/// Patterns, each of which takes memory to compile.
+const PATTERNS: usize = 32;
 /// Levels of an expression.
 const DEPTH: usize = 200;
 
@@ -21,32 +23,38 @@ const DEPTH: usize = 200;
 /// # Errors
 /// Why it is no expression, or too much of one.
 pub(super) fn syntax(text: &str) -> Result<Expr, Failure> {
-    if text.len() > LENGTH || unquoted(text) > UNQUOTED {
+    let unquoted = unquoted(text);
+    if unquoted.matches('~').count() > PATTERNS {
+        return Err(Failure::bad_data(format!(
+            "the query has too many patterns: {PATTERNS} matchers with ~ are allowed"
+        )));
+    }
+    if text.len() > LENGTH || unquoted.len() > UNQUOTED {
         let why = format!("the query is too long: {LENGTH} bytes are allowed, {UNQUOTED} of them outside quotes");
         return Err(Failure::bad_data(why));
     }
     // The parser panics over durations that are none, such as [NaN].
     let parsed = catch_unwind(|| parser::parse(text)).unwrap_or_else(|_| Err("a duration is none".to_owned()));
-    let parsed = parsed.map_err(|why| Failure::bad_data(format!("invalid parameter \"query\": {why}")))?;
+    let parsed = parsed.map_err(|why| Failure::bad_data(format!("the expression cannot be read: {why}")))?;
     let deep = || Failure::bad_data(format!("the query is nested too deeply: {DEPTH} levels are allowed"));
     if nested(&parsed) > DEPTH { Err(deep()) } else { Ok(parsed) }
 }
 
-/// How many bytes are not within quotes.
-fn unquoted(text: &str) -> usize {
-    let (mut count, mut bytes) = (0, text.bytes());
-    while let Some(byte) = bytes.next() {
-        count += 1;
-        if !matches!(byte, b'"' | b'\'' | b'`') {
+/// What is not within quotes.
+fn unquoted(text: &str) -> String {
+    let (mut unquoted, mut letters) = (String::new(), text.chars());
+    while let Some(letter) = letters.next() {
+        unquoted.push(letter);
+        if !matches!(letter, '"' | '\'' | '`') {
             continue;
         }
-        while let Some(inner) = bytes.next().filter(|inner| *inner != byte) {
-            if inner == b'\\' && byte != b'`' {
-                bytes.next();
+        while let Some(inner) = letters.next().filter(|inner| *inner != letter) {
+            if inner == '\\' && letter != '`' {
+                letters.next();
             }
         }
     }
-    count
+    unquoted
 }
 
 /// How many levels there are, found without descending.
@@ -95,6 +103,7 @@ mod tests {
             "abs(".repeat(800) + "m" + &")".repeat(800),
             "m".repeat(UNQUOTED + 1),
             format!("m{{service=\"{}\"}}", "a".repeat(LENGTH)),
+            format!("m{{{}}}", "service=~\"\\\"a{1000}\",".repeat(40)),
         ] {
             let why = syntax(&text).unwrap_err().told().to_owned();
             assert!(why.len() < 20_000, "{why}");

@@ -130,12 +130,21 @@ fn a_sample_counts_for_five_minutes_and_then_no_more() {
 }
 
 #[test]
-fn too_many_points_are_refused_before_they_are_made() {
-    let names: Vec<String> = (0..400).map(|n| format!("service-{n}")).collect();
+fn too_much_is_refused_before_it_is_made() {
+    let names: Vec<String> = (0..100).map(|n| format!("service-{n}")).collect();
     let services: Vec<(&str, &[Option<f64>])> = names.iter().map(|name| (name.as_str(), &[Some(1.0)][..])).collect();
     let steps = Steps::over(0, 11_000_000, 1000).unwrap();
-    let refused = evaluate(&plan("hourglass_a_max"), &samples(&services), &steps).unwrap_err();
-    assert!(refused.told().contains("too many points: 4400400"), "{}", refused.told());
+    let samples = samples(&services);
+    let refused = |text: &str| evaluate(&plan(text), &samples, &steps).unwrap_err().told().to_owned();
+    assert!(evaluate(&plan("hourglass_a_max"), &samples, &steps).is_ok());
+    assert!(refused("hourglass_a_max + hourglass_a_mean").contains("too many points: 2200200"));
+
+    let many: Vec<Option<f64>> = vec![Some(1.0); 10_000];
+    let steps = Steps::over(600_000_000, 611_000_000, 1000).unwrap();
+    let samples = self::samples(&[("x", &many)]);
+    let quantile = evaluate(&plan("quantile_over_time(0.5, hourglass_a_max[30d])"), &samples, &steps).unwrap_err();
+    assert!(quantile.told().contains("too many samples"), "{}", quantile.told());
+    assert!(evaluate(&plan("max_over_time(hourglass_a_max[30d])"), &samples, &steps).is_ok());
 }
 
 /// Vectors, as text; no NaN comes of them.
