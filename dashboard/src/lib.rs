@@ -4,6 +4,7 @@
 //! |---|---|
 //! | what is served where, and how it ends | [`Dashboard`] |
 //! | how a request becomes a query, and how its answer is written | `api/query.rs`, `api/parameters.rs`, `api/formats.rs` |
+//! | how Prometheus' query API is answered | `prometheus/mod.rs` |
 //! | what a client is told that asked wrongly, or in vain | `problem.rs` |
 //!
 //! Enters: requests, and a [`views::Reader`]: a store, and the log of the monitor on this machine if there is one.
@@ -17,6 +18,7 @@
 
 mod api;
 mod problem;
+mod prometheus;
 mod server;
 
 pub use server::{Dashboard, ServeError, World};

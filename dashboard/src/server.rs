@@ -16,6 +16,7 @@ use views::Reader;
 
 use crate::api;
 use crate::problem::Problem;
+use crate::prometheus;
 
 /// Answers computed at once for each core: one reads while another counts.
 const EACH_CORE: usize = 2;
@@ -90,6 +91,7 @@ impl Dashboard {
 fn routes(asked: Asked) -> Router {
     Router::new()
         .merge(api::routes())
+        .merge(prometheus::routes())
         .route("/healthz", get(|| async { "alive\n" }))
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })

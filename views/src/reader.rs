@@ -71,6 +71,12 @@ impl Reader {
         Reader { lines: true, cache: None, ..self.clone() }
     }
 
+    /// The store's metrics, in the order of every row's aggregates.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     /// How many threads parse; the default is one a core.
     #[must_use]
     pub fn with_threads(mut self, threads: usize) -> Self {
