@@ -155,6 +155,8 @@ async fn by_keyboard_from_a_date_to_a_chart_to_a_peak_to_its_lines() {
         until(name, || std::fs::read(&file).unwrap() == expected);
     }
 
+    browser.run("location.reload()").await;
+    browser.until("document.querySelector('#charts[data-ready]')").await;
     browser.tab_to(".totals .peak a").await;
     browser.press(ENTER).await;
     browser.until("document.querySelector('.lines .meant')").await;

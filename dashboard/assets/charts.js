@@ -22,6 +22,7 @@
     const micros = text.slice(19, -1).replace(/\.0+$/, '');
     return seconds + micros;
   };
+  const clock = text => drawing.minutes < 1440 ? shown(text).slice(11) : shown(text);
   const offset = at => Date.parse(format.format(at).replace(' ', 'T') + 'Z') - at.getTime();
   // The moment at which the clocks show this, to the millisecond.
   const moment = reading => {
@@ -73,17 +74,19 @@
     if (!metric) {
       return series(row => row.msg_num).map((found, i) => ({
         ...line(i), ...dots(found), x: found.x, y: found.y, name: label(drawing.services[i]), meta: drawing.services[i],
-        hovertemplate: '%{y:,d}<extra>' + label(drawing.services[i]) + '</extra>',
+        hovertemplate: label(drawing.services[i]) + '  %{y:,d}<extra></extra>',
       }));
     }
-    const means = series(row => row[metric + '_mean']).map((found, i) => ({
-      ...line(i), ...dots(found), x: found.x, y: found.y, name: label(drawing.services[i]) + ' mean', meta: drawing.services[i],
-      hovertemplate: '%{y}<extra>' + label(drawing.services[i]) + ' mean</extra>',
-    }));
     const peaks = series(row => row['max_' + metric]).map((found, i) => ({
       ...line(i, { width: 1 }), ...dots(found), opacity: 0.55, x: found.x, y: found.y, name: label(drawing.services[i]) + ' peak', meta: drawing.services[i],
-      customdata: found.rows.map(row => row && [shown(row['max_' + metric + '_time']), lines(row)(metric)]),
-      hovertemplate: '%{y} at %{customdata[0]}<extra>' + label(drawing.services[i]) + ' peak</extra>',
+      hoverinfo: 'skip',
+    }));
+    // One line a service when hovered: both exact values, and when the peak was.
+    const told = row => row && ['' + row['max_' + metric], clock(row['max_' + metric + '_time']), lines(row)(metric)];
+    const means = series(row => row[metric + '_mean']).map((found, i) => ({
+      ...line(i), ...dots(found), x: found.x, y: found.y, name: label(drawing.services[i]) + ' mean', meta: drawing.services[i],
+      customdata: found.rows.map(told),
+      hovertemplate: label(drawing.services[i]) + '  mean %{y:.6~f}, peak %{customdata[0]} at %{customdata[1]}<extra></extra>',
     }));
     return [...peaks, ...means];
   }
@@ -123,8 +126,8 @@
     });
     box.on('plotly_doubleclick', () => zoom(null));
     box.on('plotly_click', event => {
-      const peak = event.points.find(point => point.customdata);
-      if (peak) location.href = peak.customdata[1];
+      const highest = event.points.filter(point => point.customdata).sort((a, b) => b.customdata[0] - a.customdata[0])[0];
+      if (highest) location.href = highest.customdata[2];
     });
   }
 

@@ -139,7 +139,9 @@ impl Analytics {
 
     fn fill(&mut self, address: &Address, range: Range, resolution: &Resolution, answer: &Answer, clocks: &Clocks) {
         self.metrics = answer.metrics.iter().map(|metric| metric.name.to_string()).collect();
-        self.heading = format!("{} to {}", clocks.second(range.from), clocks.second(range.to));
+        // Whole minutes: what is really answered.
+        let range = Range { from: answer.from, to: answer.to, ..range };
+        self.heading = format!("{} to {}", clocks.minute(range.from), clocks.minute(range.to));
         self.said.clone_from(&resolution.said);
         let totals = totals(answer);
         self.empty = totals.is_empty();
@@ -193,13 +195,14 @@ fn total(
     let Some(total) = found else {
         return Total { name: service.to_string(), messages: "0".to_owned(), cells: Vec::new() };
     };
+    let today = clocks.is_today(answer.from);
     let cells = answer.metrics.iter().zip(&total.metrics).map(|(_, metric)| {
         let peak = i128::from(metric.max.get());
         Peak {
             mean: value(mean(metric.sum, total.msg_num)),
             peak: value(peak),
             exact: exact_value(peak),
-            at: clocks.second(metric.max_time),
+            at: if today { clocks.second(metric.max_time) } else { clocks.dated(metric.max_time) },
             link: address.of(service).link("/messages", &[("at", &metric.max_time.to_string())]),
         }
     });

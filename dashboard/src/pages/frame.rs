@@ -143,3 +143,37 @@ pub(super) fn wants_html(headers: &HeaderMap) -> bool {
     let accepted = headers.get(header::ACCEPT).and_then(|accepted| accepted.to_str().ok()).unwrap_or_default();
     accepted.split(',').any(|media| media.split(';').next().unwrap_or_default().trim() == "text/html")
 }
+
+#[cfg(test)]
+mod tests {
+    use storage::StoreError;
+    use views::ViewError;
+
+    use super::*;
+
+    async fn shown(error: ViewError) -> (StatusCode, String) {
+        let response = Failure(error.into()).into_response();
+        let status = response.status();
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_store_that_is_away_is_said_in_a_page() {
+        let source = Box::from("no name node <b> answers");
+        let away = StoreError::Io { operation: "read", key: storage::layout::manifest(1), source };
+        let (status, page) = shown(away.into()).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(page.contains("the store does not answer") && page.contains("Nothing is lost"), "{page}");
+        assert!(page.contains("&#60;b&#62;") && !page.contains("<b>"), "{page}");
+    }
+
+    #[test]
+    fn a_person_asks_for_html_and_a_program_does_not() {
+        for (accept, html) in [("text/html,*/*;q=0.8", true), ("*/*", false), ("application/json", false)] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+            assert_eq!(wants_html(&headers), html, "{accept}");
+        }
+    }
+}

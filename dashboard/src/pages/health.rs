@@ -106,15 +106,25 @@ impl Health {
         self.worst.and_then(|index| window.metrics.get(index)).map(|metric| mean_of(window, metric))
     }
 
-    fn order(&self) -> (u8, Minute, Reverse<(Option<Millionths>, Option<i128>)>, Reverse<Minute>, ServiceName) {
-        let (group, silence) = match (&self.window, self.silent) {
-            (Some(_), true) => (0, self.last),
-            (Some(_), false) => (1, Minute::default()),
-            (None, _) => (2, Minute::default()),
+    fn order(&self) -> (Place, ServiceName) {
+        let place = match (&self.window, self.silent) {
+            (Some(_), true) => Place::Silent(self.last),
+            (Some(_), false) => Place::Heard(Reverse((self.peak(), self.mean()))),
+            (None, _) => Place::Unheard(Reverse(self.last)),
         };
-        let last = if group == 2 { self.last } else { Minute::default() };
-        (group, silence, Reverse((self.peak(), self.mean())), Reverse(last), self.service.clone())
+        (place, self.service.clone())
     }
+}
+
+/// Where a service stands: the variants in their order, and what orders services within each.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// Since when.
+    Silent(Minute),
+    /// The peak of its worst metric, and that metric's mean.
+    Heard(Reverse<(Option<Millionths>, Option<i128>)>),
+    /// The last that was heard.
+    Unheard(Reverse<Minute>),
 }
 
 fn merge(into: &mut Option<MinuteAggregate>, more: &MinuteAggregate) {

@@ -19,6 +19,17 @@ impl Clocks {
         self.form(time, "%H:%M:%S", "%Y-%m-%d %H:%M:%S")
     }
 
+    /// `2026-11-20 08:15:03`, whichever day.
+    pub(super) fn dated(&self, time: Micros) -> String {
+        self.form(time, "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S")
+    }
+
+    /// Whether it is of the day that it is now.
+    pub(super) fn is_today(&self, time: Micros) -> bool {
+        let (time, now) = (self.shown(time), self.shown(self.now));
+        (time.year(), time.ordinal()) == (now.year(), now.ordinal())
+    }
+
     /// `08:15`; of another day `2026-11-20 08:15`.
     pub(super) fn minute(&self, time: Micros) -> String {
         self.form(time, "%H:%M", "%Y-%m-%d %H:%M")
@@ -52,9 +63,7 @@ impl Clocks {
     }
 
     fn form(&self, time: Micros, today: &str, other: &str) -> String {
-        let (time, now) = (self.shown(time), self.shown(self.now));
-        let same = (time.year(), time.ordinal()) == (now.year(), now.ordinal());
-        time.format(if same { today } else { other }).to_string()
+        self.shown(time).format(if self.is_today(time) { today } else { other }).to_string()
     }
 
     fn shown(&self, time: Micros) -> DateTime<Tz> {
@@ -67,7 +76,7 @@ pub(super) fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() * 2);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push('\u{202f}');
         }
         text.push(digit);

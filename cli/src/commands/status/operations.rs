@@ -8,6 +8,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use dashboard::{Everything, Here, Operations, OwnGeneration, OwnMonitor, PublishedCut, Quarantined};
 use monitor::Activity;
+use schema::Micros;
 use serde_json::Value;
 
 use super::gather::State;
@@ -21,6 +22,8 @@ const SHOWN: usize = 20;
 /// Where they are looked for: so many bytes at the end of a day's sample, of this many days.
 const TAIL: u64 = 64 << 10;
 const DAYS: usize = 3;
+/// Minutes after which the store is said to be behind.
+const BEHIND: i64 = 5;
 
 /// Tells a dashboard of the place it serves.
 #[derive(Debug)]
@@ -31,11 +34,11 @@ impl Operations for Operator {
     fn here(&self) -> Here {
         let mut state = State::default();
         state.gather_own(&self.0);
+        let now = self.0.clock.now();
+        let mut problems = judge::problems(&state, now, None);
+        problems.extend(state.live.as_ref().and_then(|live| behind(live, now)));
         let address = state.live.as_ref().filter(|live| live.state != Activity::Stopped);
-        Here {
-            address: address.map(|live| live.address.to_string()),
-            problems: judge::problems(&state, self.0.clock.now(), None),
-        }
+        Here { address: address.map(|live| live.address.to_string()), problems }
     }
 
     async fn everything(&self) -> Everything {
@@ -53,6 +56,14 @@ impl Operations for Operator {
             problems,
         }
     }
+}
+
+/// Whether the store lacks what is committed here for longer than an upload takes.
+fn behind(live: &monitor::Status, now: Micros) -> Option<String> {
+    let since: Micros = live.upload_behind_since.as_ref()?.parse().ok()?;
+    let minutes = (now.get() - since.get()) / 60_000_000;
+    let lag = bytes(live.upload_lag);
+    (minutes >= BEHIND).then(|| format!("the store lacks {lag} of monitor {}, for {minutes} min", live.monitor))
 }
 
 /// The monitor of the data folder.
