@@ -5,6 +5,8 @@
 //! | what is served where, and how it ends | [`Dashboard`] |
 //! | how a request becomes a query, and how its answer is written | `api/query.rs`, `api/parameters.rs`, `api/formats.rs` |
 //! | how Prometheus' query API is answered | `prometheus/mod.rs` |
+//! | what people look at | `pages/mod.rs`, `templates/`, `assets/` |
+//! | what a page tells of the machine that serves it | [`Operations`] |
 //! | what a client is told that asked wrongly, or in vain | `problem.rs` |
 //!
 //! Enters: requests, and a [`views::Reader`]: a store, and the log of the monitor on this machine if there is one.
@@ -17,8 +19,12 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod api;
+mod compression;
+mod operations;
+mod pages;
 mod problem;
 mod prometheus;
 mod server;
 
+pub use operations::{Everything, Here, Operations, OwnGeneration, OwnMonitor, PublishedCut, Quarantined, Unknown};
 pub use server::{Dashboard, ServeError, World};

@@ -29,7 +29,10 @@ impl Problem {
     }
 
     pub(crate) fn not_found() -> Self {
-        let detail = "served here: /api/v1/query, /api/v1/services, /healthz".to_owned();
+        let detail =
+            "served here: /, /analytics, /messages, /status; /api/v1/query, /api/v1/services, /api/v1/status, \
+                      /healthz"
+                .to_owned();
         Self { status: StatusCode::NOT_FOUND, title: "there is nothing at this address", detail }
     }
 
@@ -41,6 +44,18 @@ impl Problem {
     pub(crate) fn not_acceptable(detail: impl Into<String>) -> Self {
         let title = "there is no such format";
         Self { status: StatusCode::NOT_ACCEPTABLE, title, detail: detail.into() }
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(crate) fn title(&self) -> &'static str {
+        self.title
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// Something failed that never should.

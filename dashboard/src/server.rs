@@ -7,7 +7,7 @@ use axum::Router;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use axum::routing::get;
-use storage::Clock;
+use storage::{Clock, Store};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -15,6 +15,9 @@ use tokio_util::sync::CancellationToken;
 use views::Reader;
 
 use crate::api;
+use crate::compression::compressed;
+use crate::operations::Operations;
+use crate::pages::{self, Live};
 use crate::problem::Problem;
 use crate::prometheus;
 
@@ -51,12 +54,17 @@ pub struct World {
     pub reader: Reader,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Where the manifest in force is read.
+    pub store: Arc<dyn Store>,
+    /// What is known of the machine that serves.
+    pub operations: Arc<dyn Operations>,
 }
 
 /// What every request is answered from. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) world: World,
+    pub(crate) live: Live,
     workers: Arc<Semaphore>,
 }
 
@@ -83,8 +91,10 @@ impl Dashboard {
     /// # Errors
     /// [`ServeError::Accept`].
     pub async fn serve(self, world: World, stop: CancellationToken) -> Result<(), ServeError> {
-        let serving = axum::serve(self.listener, routes(Asked::of(world)));
-        serving.with_graceful_shutdown(stop.cancelled_owned()).await.map_err(ServeError::Accept)
+        let asked = Asked::of(world, stop.clone());
+        let serving = axum::serve(self.listener, routes(asked.clone())).with_graceful_shutdown(stop.cancelled_owned());
+        let (served, ()) = tokio::join!(async { serving.await }, asked.live.run(&asked));
+        served.map_err(ServeError::Accept)
     }
 }
 
@@ -92,9 +102,11 @@ fn routes(asked: Asked) -> Router {
     Router::new()
         .merge(api::routes())
         .merge(prometheus::routes())
+        .merge(pages::routes())
         .route("/healthz", get(|| async { "alive\n" }))
-        .fallback(|| async { Problem::not_found() })
+        .fallback(pages::nothing_here)
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .layer(axum::middleware::from_fn(compressed))
         .layer(axum::middleware::map_response(guarded))
         .with_state(asked)
 }
@@ -104,15 +116,17 @@ async fn guarded(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    let policy = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+    // Plotly tries a picture of a few bytes that it carries, to see which kinds the browser knows.
+    let policy =
+        "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     response
 }
 
 impl Asked {
-    fn of(world: World) -> Self {
+    fn of(world: World, stop: CancellationToken) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-        Self { world, workers: Arc::new(Semaphore::new(cores * EACH_CORE)) }
+        Self { world, live: Live::until(stop), workers: Arc::new(Semaphore::new(cores * EACH_CORE)) }
     }
 
     /// Computes on a thread of its own, when it is this one's turn.

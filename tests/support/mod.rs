@@ -4,6 +4,7 @@
 #![allow(dead_code, unused_imports, unreachable_pub, clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod acking;
+pub mod browser;
 pub mod bucket;
 pub mod hdfs;
 mod machine;

@@ -22,6 +22,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
+pub(crate) use status::Operator;
+
 use crate::config::{Config, FILE_VARIABLE, File, Key, strays};
 use crate::flags::{Cli, Command, ConfigCommand};
 use crate::folder;

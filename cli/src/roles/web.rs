@@ -7,6 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use dashboard::{Dashboard, World};
 
 use crate::advice::Advice;
+use crate::commands::Operator;
 use crate::config::{Settings, Web};
 use crate::open::Place;
 
@@ -30,7 +31,12 @@ pub(crate) async fn listen(settings: &Settings, wanted: bool) -> Result<Option<D
 
 /// What it answers from.
 pub(crate) fn world(place: &Place) -> World {
-    World { reader: place.reader().with_cache(CACHE), clock: Arc::clone(&place.clock) }
+    World {
+        reader: place.reader().with_cache(CACHE),
+        clock: Arc::clone(&place.clock),
+        store: Arc::clone(&place.store),
+        operations: Arc::new(Operator(place.clone())),
+    }
 }
 
 /// The address, if it is one of this machine's own alone.

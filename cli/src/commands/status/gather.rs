@@ -44,21 +44,28 @@ impl State {
     /// Reads it all.
     pub(in crate::commands) async fn gather(place: &Place) -> Self {
         let mut state = Self::default();
-        let identity = Identity::read(&*place.disk, &place.folder);
-        state.identity = state.known(identity.map_err(Into::into)).flatten();
-        state.unreadable.extend(lost_identity(&*place.disk, &place.folder));
+        state.gather_own(place);
         if state.identity.is_some() {
             let log = Snapshot::read(&*place.disk, &place.folder, None);
             state.log = state.known(log.map_err(Into::into)).flatten();
-            // Replaced each second and never synced: one that cannot be read says as much as none.
-            let live = std::fs::read(place.folder.status()).ok();
-            state.live = live.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         }
         match &place.away {
             Some(why) => state.unreadable.push(why.clone()),
             None => state.gather_stored(place).await,
         }
         state
+    }
+
+    /// Reads what the monitor of this data folder says of itself: two small files.
+    pub(super) fn gather_own(&mut self, place: &Place) {
+        let identity = Identity::read(&*place.disk, &place.folder);
+        self.identity = self.known(identity.map_err(Into::into)).flatten();
+        self.unreadable.extend(lost_identity(&*place.disk, &place.folder));
+        if self.identity.is_some() {
+            // Replaced each second and never synced: one that cannot be read says as much as none.
+            let live = std::fs::read(place.folder.status()).ok();
+            self.live = live.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        }
     }
 
     /// Reads what the store says.

@@ -3,6 +3,7 @@
 
 mod gather;
 mod judge;
+mod operations;
 mod show;
 
 use anyhow::Result;
@@ -15,6 +16,7 @@ use crate::outcome::Outcome;
 use crate::roles::last_schedule;
 
 pub(super) use gather::State;
+pub(crate) use operations::Operator;
 
 /// Runs `status`. With `--check`: 1 if there is a problem. What is late is judged by the schedule in the settings if
 /// it was `chosen`, else by the one that the roles here last started with, if any.

@@ -122,7 +122,7 @@ pub(super) fn json(place: &Place, state: &State, problems: &[String]) -> Result<
 }
 
 /// What was rejected and why, most frequent first.
-fn rejected(live: &monitor::Status) -> Vec<(&'static str, u64)> {
+pub(super) fn rejected(live: &monitor::Status) -> Vec<(&'static str, u64)> {
     let mut counts: Vec<_> =
         live.rejected.iter().filter(|(_, count)| *count > 0).map(|(reason, count)| (reason.as_str(), count)).collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
