@@ -4,6 +4,8 @@
 //! |---|---|
 //! | what is served where, and how it ends | [`Dashboard`] |
 //! | how a request becomes a query, and how its answer is written | `api/query.rs`, `api/parameters.rs`, `api/formats.rs` |
+//! | whether the process lives, and its roles can do their job | [`Readiness`] |
+//! | what is measured, for Prometheus | [`Metrics`] |
 //! | what a client is told that asked wrongly, or in vain | `problem.rs` |
 //!
 //! Enters: requests, and a [`views::Reader`]: a store, and the log of the monitor on this machine if there is one.
@@ -16,7 +18,11 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod api;
+mod health;
+mod metrics;
 mod problem;
 mod server;
 
+pub use health::Readiness;
+pub use metrics::Metrics;
 pub use server::{Dashboard, ServeError, World};

@@ -29,7 +29,7 @@ impl Problem {
     }
 
     pub(crate) fn not_found() -> Self {
-        let detail = "served here: /api/v1/query, /api/v1/services, /healthz".to_owned();
+        let detail = "served here: /api/v1/query, /api/v1/services, /healthz, /readyz, /metrics".to_owned();
         Self { status: StatusCode::NOT_FOUND, title: "there is nothing at this address", detail }
     }
 
@@ -41,6 +41,11 @@ impl Problem {
     pub(crate) fn not_acceptable(detail: impl Into<String>) -> Self {
         let title = "there is no such format";
         Self { status: StatusCode::NOT_ACCEPTABLE, title, detail: detail.into() }
+    }
+
+    /// A role of this process cannot do its job now.
+    pub(crate) fn not_ready(detail: String) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, title: "not ready", detail }
     }
 
     /// Something failed that never should.

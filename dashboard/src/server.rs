@@ -6,7 +6,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
-use axum::routing::get;
 use storage::Clock;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -15,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 use views::Reader;
 
 use crate::api;
+use crate::health::{self, Readiness};
+use crate::metrics::{self, Metrics};
 use crate::problem::Problem;
 
 /// Answers computed at once for each core: one reads while another counts.
@@ -50,6 +51,10 @@ pub struct World {
     pub reader: Reader,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// What this process counts and times.
+    pub metrics: Metrics,
+    /// Whether its roles can do their job.
+    pub readiness: Arc<dyn Readiness>,
 }
 
 /// What every request is answered from. Cheap to clone.
@@ -90,10 +95,12 @@ impl Dashboard {
 fn routes(asked: Asked) -> Router {
     Router::new()
         .merge(api::routes())
-        .route("/healthz", get(|| async { "alive\n" }))
+        .merge(health::routes())
+        .merge(metrics::routes())
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(axum::middleware::map_response(guarded))
+        .layer(axum::middleware::from_fn_with_state(asked.clone(), metrics::measure))
         .with_state(asked)
 }
 

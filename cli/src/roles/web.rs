@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
-use dashboard::{Dashboard, World};
+use dashboard::{Dashboard, Metrics, World};
+use prometheus_client::registry::Registry;
 
 use crate::advice::Advice;
 use crate::config::{Settings, Web};
 use crate::open::Place;
+use crate::roles::Roster;
 
 /// Where it is served when nothing is said.
 const USUAL: &str = "127.0.0.1:7080";
@@ -26,8 +28,13 @@ pub(crate) async fn listen(settings: &Settings, wanted: bool) -> Result<Option<D
 }
 
 /// What it answers from.
-pub(crate) fn world(place: &Place) -> World {
-    World { reader: place.reader(), clock: Arc::clone(&place.clock) }
+pub(crate) fn world(place: &Place, registry: Registry, readiness: Roster) -> World {
+    World {
+        reader: place.reader(),
+        clock: Arc::clone(&place.clock),
+        metrics: Metrics::over(registry),
+        readiness: Arc::new(readiness),
+    }
 }
 
 /// The address, if it is one of this machine's own alone.
