@@ -1,5 +1,6 @@
 //! The promise: each role tells Prometheus what it did, in numbers that equal what was sent and in a form that promtool
-//! accepts; docs/metrics.md is that list; `/readyz` is 503 while a role cannot do its job.
+//! accepts; docs/metrics.md is that list; `/readyz` is 503 while a role cannot do its job; and each alert fires when
+//! its promise breaks, and says what to do.
 //!
 //! `promtool` is Debian's, of the package prometheus; without it the tests that need it are skipped, visibly.
 #![allow(clippy::unwrap_used, missing_docs)]
@@ -235,4 +236,51 @@ fn a_dashboard_is_ready_while_its_store_answers() {
     assert_eq!(get(up.http.unwrap(), "/readyz").0, 200, "a monitor takes messages in all the same");
     fs::rename(data.join("elsewhere"), data.join("store")).unwrap();
     assert_eq!(get(dashboard.address, "/readyz").0, 200);
+}
+
+#[test]
+fn each_alert_fires_when_its_promise_breaks_and_says_what_to_do() {
+    let alerts = repository().join("deploy/prometheus/alerts.yml");
+    let text = fs::read_to_string(&alerts).unwrap();
+    let tests = fs::read_to_string(alerts.with_file_name("alerts_test.yml")).unwrap();
+    let operations = fs::read_to_string(repository().join("docs/operations.md")).unwrap();
+    let anchors: Vec<String> = operations.lines().filter(|line| line.starts_with('#')).map(anchor).collect();
+    let named = |key: &str| -> Vec<String> {
+        let values = text.lines().filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix(key));
+        values.map(|value| value.trim().to_owned()).collect()
+    };
+    let names = named("alert:");
+    assert!(!names.is_empty() && named("for:").len() == names.len() && named("severity:").len() == names.len());
+    for name in &names {
+        assert!(tests.contains(&format!("alertname: {name}")), "{name} has a test");
+    }
+    let runbooks = named("runbook:");
+    assert!(runbooks.len() == names.len() && named("summary:").len() == names.len());
+    for runbook in runbooks {
+        let heading = runbook.strip_prefix("docs/operations.md#").unwrap();
+        assert!(anchors.iter().any(|anchor| anchor == heading), "{runbook} is a heading");
+    }
+    let known = documented();
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    for word in words.filter(|word| word.starts_with("hourglass_")) {
+        let name = ["_bucket", "_count", "_sum"].iter().find_map(|suffix| word.strip_suffix(suffix)).unwrap_or(word);
+        assert!(known.iter().any(|(known, ..)| known == name || known == word), "{word} is told");
+    }
+    if has_promtool() {
+        promtool(&["check", "rules", "alerts.yml"]);
+        promtool(&["test", "rules", "alerts_test.yml"]);
+    }
+}
+
+/// A heading's, as it is linked to.
+fn anchor(heading: &str) -> String {
+    let heading = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+    heading.chars().filter(|c| c.is_alphanumeric() || *c == '-').collect()
+}
+
+fn promtool(arguments: &[&str]) {
+    let output =
+        Command::new("promtool").args(arguments).current_dir(repository().join("deploy/prometheus")).output().unwrap();
+    let says = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&says));
 }
