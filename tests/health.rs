@@ -7,7 +7,7 @@ mod support;
 use std::path::Path;
 use std::sync::Arc;
 
-use monitor::{Monitor, Options, World};
+use monitor::{Instruments, Monitor, Options, World};
 use rustix::process::Signal;
 use schema::{Micros, MonitorId};
 use storage::{Disk, FileStore, LocalDisk, WallClock};
@@ -112,6 +112,7 @@ fn rotate(data: &Path, tick: Micros) {
         disk,
         clock: Arc::new(WallClock::new()),
         find_covered: Arc::new(|| Box::pin(async { None })),
+        instruments: Instruments::default(),
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {

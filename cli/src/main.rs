@@ -12,6 +12,7 @@ mod config;
 mod description;
 mod flags;
 mod folder;
+mod instruments;
 mod kept;
 mod logging;
 mod open;

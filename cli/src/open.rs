@@ -108,6 +108,14 @@ impl Place {
         reader.with_folder(Arc::clone(&self.disk), self.folder.clone())
     }
 
+    /// Whether the store is there and answers.
+    ///
+    /// # Errors
+    /// That it is not, or does not.
+    pub(crate) async fn answers(&self) -> Result<()> {
+        self.described().await?.map(drop).ok_or_else(|| self.missing())
+    }
+
     /// How the store keeps its files: what survives which failure.
     ///
     /// # Errors

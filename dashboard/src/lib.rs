@@ -7,6 +7,8 @@
 //! | how Prometheus' query API is answered | `prometheus/mod.rs` |
 //! | what people look at | `pages/mod.rs`, `templates/`, `assets/` |
 //! | what a page tells of the machine that serves it | [`Operations`] |
+//! | whether the process lives, and its roles can do their job | [`Readiness`] |
+//! | what is measured, for Prometheus | [`Metrics`] |
 //! | what a client is told that asked wrongly, or in vain | `problem.rs` |
 //!
 //! Enters: requests, and a [`views::Reader`]: a store, and the log of the monitor on this machine if there is one.
@@ -20,11 +22,15 @@
 
 mod api;
 mod compression;
+mod health;
+mod metrics;
 mod operations;
 mod pages;
 mod problem;
 mod prometheus;
 mod server;
 
+pub use health::Readiness;
+pub use metrics::Metrics;
 pub use operations::{Everything, Here, Operations, OwnGeneration, OwnMonitor, PublishedCut, Quarantined, Unknown};
 pub use server::{Dashboard, ServeError, World};

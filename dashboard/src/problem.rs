@@ -29,10 +29,9 @@ impl Problem {
     }
 
     pub(crate) fn not_found() -> Self {
-        let detail =
-            "served here: /, /analytics, /messages, /status; /api/v1/query, /api/v1/services, /api/v1/status, \
-                      /healthz"
-                .to_owned();
+        let detail = "served here: /, /analytics, /messages, /status; /api/v1/query, /api/v1/services, \
+                      /api/v1/messages/raw, /api/v1/status; /prometheus; /healthz, /readyz, /metrics"
+            .to_owned();
         Self { status: StatusCode::NOT_FOUND, title: "there is nothing at this address", detail }
     }
 
@@ -56,6 +55,11 @@ impl Problem {
 
     pub(crate) fn detail(&self) -> &str {
         &self.detail
+    }
+
+    /// A role of this process cannot do its job now.
+    pub(crate) fn not_ready(detail: String) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, title: "not ready", detail }
     }
 
     /// Something failed that never should.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
-use axum::routing::get;
 use storage::{Clock, Store};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -16,6 +15,8 @@ use views::Reader;
 
 use crate::api;
 use crate::compression::compressed;
+use crate::health::{self, Readiness};
+use crate::metrics::{self, Metrics};
 use crate::operations::Operations;
 use crate::pages::{self, Live};
 use crate::problem::Problem;
@@ -58,6 +59,10 @@ pub struct World {
     pub store: Arc<dyn Store>,
     /// What is known of the machine that serves.
     pub operations: Arc<dyn Operations>,
+    /// What this process counts and times.
+    pub metrics: Metrics,
+    /// Whether its roles can do their job.
+    pub readiness: Arc<dyn Readiness>,
 }
 
 /// What every request is answered from. Cheap to clone.
@@ -103,11 +108,13 @@ fn routes(asked: Asked) -> Router {
         .merge(api::routes())
         .merge(prometheus::routes())
         .merge(pages::routes())
-        .route("/healthz", get(|| async { "alive\n" }))
+        .merge(health::routes())
+        .merge(metrics::routes())
         .fallback(pages::nothing_here)
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(axum::middleware::from_fn(compressed))
         .layer(axum::middleware::map_response(guarded))
+        .layer(axum::middleware::from_fn_with_state(asked.clone(), metrics::measure))
         .with_state(asked)
 }
 

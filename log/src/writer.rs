@@ -11,6 +11,7 @@ mod rotation;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use schema::{Date, Metrics, Micros, Position};
 use storage::layout::DataFolder;
@@ -47,6 +48,7 @@ pub struct Writer {
     queue: Queue,
     rows: Rows,
     health: Health,
+    last_sync: Duration,
 }
 
 /// The log file being appended to.
@@ -103,7 +105,8 @@ impl Writer {
             recovery::recover(&*disk, &folder, identity, &options.metrics)?;
         let rows = Rows::new(&options.metrics);
         let (log, health) = (None, Health::Good);
-        let mut writer = Self { disk, folder, options, state, journal, log, queue, rows, health };
+        let mut writer =
+            Self { disk, folder, options, state, journal, log, queue, rows, health, last_sync: Duration::ZERO };
         let derived_queue = writer.settle_queue()?;
         Ok((writer, Recovery { derived_queue, ..report }))
     }
@@ -111,6 +114,11 @@ impl Writer {
     /// What is durable.
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// How long log and journal took to sync, together, at the last commit.
+    pub fn last_sync(&self) -> Duration {
+        self.last_sync
     }
 
     /// Makes a batch durable and says up to where the log then is. `today` is
@@ -165,7 +173,7 @@ impl Writer {
         self.journal.reserve(frame.len())?;
         if batch.log.is_empty() {
             self.journal.write(frame)?;
-            return self.disk.sync_together(&[self.journal.file()]);
+            return self.sync(None);
         }
         let log = self.log_file(place)?;
         if again && !*recorded {
@@ -176,7 +184,16 @@ impl Writer {
         log.write_at(&batch.log, place.position.offset)?;
         *recorded = true;
         self.journal.write(frame)?;
-        self.disk.sync_together(&[&log, self.journal.file()])
+        self.sync(Some(&log))
+    }
+
+    /// Syncs the journal and, with it, the log; notes how long that took.
+    fn sync(&mut self, log: Option<&Arc<dyn DiskFile>>) -> io::Result<()> {
+        let files: Vec<_> = log.into_iter().chain([self.journal.file()]).collect();
+        let begin = Instant::now();
+        let synced = self.disk.sync_together(&files);
+        self.last_sync = begin.elapsed();
+        synced
     }
 
     /// The log file at `place`; a new one's entry is durable when this returns.

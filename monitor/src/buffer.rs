@@ -26,6 +26,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::chunk::Chunk;
 use crate::clients::{Clients, Session, Superseded, TooManyClients};
+use crate::instruments::Instruments;
 use crate::options::Options;
 use crate::quarantine::Sample;
 use crate::services::{ServiceId, Services};
@@ -35,6 +36,7 @@ use crate::services::{ServiceId, Services};
 pub(crate) struct Buffer {
     limits: Limits,
     services: Arc<Services>,
+    instruments: Instruments,
     state: Mutex<State>,
     /// Wakes the writer.
     work: Condvar,
@@ -83,7 +85,7 @@ pub(crate) struct Filling {
     pub(crate) samples: Vec<Sample>,
     items: u64,
     /// When the first item came.
-    since: Option<Instant>,
+    pub(crate) since: Option<Instant>,
 }
 
 /// A request to rotate, answered with the cut.
@@ -111,10 +113,11 @@ const SAMPLES: usize = 256;
 
 impl Buffer {
     /// An empty buffer.
-    pub(crate) fn new(limits: Limits, clients: Clients, services: Arc<Services>) -> Self {
+    pub(crate) fn new(limits: Limits, clients: Clients, services: Arc<Services>, instruments: Instruments) -> Self {
         Self {
             limits,
             services,
+            instruments,
             state: Mutex::new(State {
                 filling: Filling::default(),
                 clients,
@@ -154,6 +157,7 @@ impl Buffer {
             state.clients.consume(session, chunk.lines, &mut state.filling.batch.clients)?;
         }
         self.services.list(&chunk.fresh, &mut state.filling.batch.services);
+        self.instruments.received_messages.inc_by(chunk.messages + chunk.rejected.total());
         let waiting = state.filling.items;
         state.filling.take(chunk, input);
         if state.filling.items > waiting && (waiting == 0 || self.is_due(&state.filling)) {
@@ -171,6 +175,17 @@ impl Buffer {
     /// A connection that counted for a client is gone.
     pub(crate) fn leave(&self, session: &Session) {
         self.state.lock().clients.leave(session);
+    }
+
+    /// How many clients are remembered.
+    pub(crate) fn clients(&self) -> usize {
+        self.state.lock().clients.len()
+    }
+
+    /// How much waits for the writer: items and bytes.
+    pub(crate) fn waiting(&self) -> (u64, usize) {
+        let state = self.state.lock();
+        (state.filling.items, state.filling.weight())
     }
 
     /// Tells these clients' connections that this much is durable.

@@ -75,6 +75,11 @@ impl Clients {
         Self { table, max, epochs: 0 }
     }
 
+    /// How many are remembered.
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+
     /// Makes a new connection the one that counts for `client`.
     pub(crate) fn take_over(&mut self, client: &ClientId) -> Result<Session, TooManyClients> {
         if !self.table.contains_key(client) && self.table.len() >= self.max {

@@ -10,7 +10,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use log::{Batch, CommitError, Writer};
 use schema::{Date, Generation, Micros, Position, Rejects};
@@ -22,6 +22,7 @@ use crate::buffer::{Buffer, Filling, Rotation, Work};
 use crate::error::MonitorError;
 use crate::health::{Cause, Health};
 use crate::held_acks::HeldAcks;
+use crate::instruments::Instruments;
 use crate::quarantine::Quarantine;
 use crate::rows::OpenRows;
 
@@ -61,6 +62,7 @@ pub(crate) struct Committer {
     pub(crate) reserve: u64,
     /// `realtime.rows`.
     pub(crate) realtime_rows: u64,
+    pub(crate) instruments: Instruments,
 }
 
 impl Committer {
@@ -97,9 +99,13 @@ impl Committer {
         if !batch.is_empty() {
             self.retry(batch.messages, |this| this.write(batch, today))?;
             match &self.held_acks {
-                Some(held) => held.hold(&batch.clients),
-                None => self.buffer.release(&batch.clients),
+                Some(held) => held.hold(&batch.clients, buffer.since),
+                None => {
+                    self.buffer.release(&batch.clients);
+                    self.instruments.released(buffer.since);
+                }
             }
+            self.instruments.committed(batch);
             self.writer.append_queue(batch);
         }
         self.quarantine.keep(&buffer.samples, today);
@@ -121,6 +127,7 @@ impl Committer {
         let cut = self.retry(0, |this| this.writer.rotate(tick))?;
         self.rows.clear();
         self.publish();
+        self.instruments.rotations.inc();
         tracing::info!(%cut, generation = %self.writer.state().generation(), "rotated");
         Ok(cut)
     }
@@ -131,7 +138,11 @@ impl Committer {
             let problem = format!("{free} bytes are free, disk.reserve is {}", self.reserve);
             return Err(CommitError::Full(io::Error::new(io::ErrorKind::StorageFull, problem)));
         }
-        self.writer.commit(batch, today)
+        let begin = Instant::now();
+        let committed = self.writer.commit(batch, today)?;
+        self.instruments.commit_seconds.observe(begin.elapsed().as_secs_f64());
+        self.instruments.sync_seconds.observe(self.writer.last_sync().as_secs_f64());
+        Ok(committed)
     }
 
     /// Does `what` again until the disk has room for it.

@@ -211,6 +211,7 @@ impl Connection {
         let read = match self.socket.try_read(&mut intake.input[from..from + bytes]) {
             Ok(0) => Ok(Read::Finished),
             Ok(read) => {
+                ingest.instruments.received_bytes.inc_by(read as u64);
                 let arrival = ingest.arrival(self.peer);
                 self.stream
                     .take(&mut intake, from..from + read, arrival, &ingest, &mut self.out.frames)

@@ -27,6 +27,18 @@ pub(crate) struct Reasons {
     store: Option<String>,
 }
 
+/// Why a monitor takes nothing in at present, if so.
+#[derive(Debug, Clone)]
+pub struct Blocked(watch::Receiver<Reasons>);
+
+impl Blocked {
+    /// The reasons, by cause: `disk` (no room) and `store` (it holds more than was committed here).
+    pub fn reasons(&self) -> [(&'static str, Option<String>); 2] {
+        let Reasons { disk, store } = self.0.borrow().clone();
+        [("disk", disk), ("store", store)]
+    }
+}
+
 /// Says stop and go.
 #[derive(Debug)]
 pub(crate) struct Health {
@@ -53,6 +65,11 @@ impl Health {
     /// The reasons, to watch.
     pub(crate) fn reasons(&self) -> watch::Receiver<Reasons> {
         self.reasons.subscribe()
+    }
+
+    /// The same, for those outside.
+    pub(crate) fn blocked(&self) -> Blocked {
+        Blocked(self.reasons())
     }
 
     fn set(&self, cause: Cause, reason: Option<String>) {

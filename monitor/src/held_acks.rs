@@ -14,6 +14,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use log::ClientCount;
 use parking_lot::Mutex;
@@ -21,6 +22,7 @@ use schema::ClientId;
 use tokio::sync::Notify;
 
 use crate::buffer::Buffer;
+use crate::instruments::Instruments;
 
 /// Counts between the local commit and the clients.
 #[derive(Debug)]
@@ -29,7 +31,12 @@ pub(crate) struct HeldAcks {
     held: Mutex<Held>,
     /// Wakes the uploader.
     some: Notify,
+    instruments: Instruments,
 }
+
+/// The halves of [`Held::since`].
+const WAITING: usize = 0;
+const IN_ROUND: usize = 1;
 
 #[derive(Debug, Default)]
 struct Held {
@@ -37,21 +44,29 @@ struct Held {
     waiting: HashMap<ClientId, ClientCount>,
     /// Committed before it began.
     in_round: HashMap<ClientId, ClientCount>,
+    /// When the oldest line came that waits, and that is in the round.
+    since: [Option<Instant>; 2],
 }
 
 impl HeldAcks {
     /// Holds what was recovered; releases to the clients of `buffer`.
-    pub(crate) fn new(buffer: Arc<Buffer>, recovered: impl IntoIterator<Item = (ClientId, ClientCount)>) -> Self {
-        let held = Held { waiting: recovered.into_iter().collect(), in_round: HashMap::new() };
-        Self { buffer, held: Mutex::new(held), some: Notify::new() }
+    pub(crate) fn new(
+        buffer: Arc<Buffer>,
+        recovered: impl IntoIterator<Item = (ClientId, ClientCount)>,
+        instruments: Instruments,
+    ) -> Self {
+        let held = Held { waiting: recovered.into_iter().collect(), ..Held::default() };
+        Self { buffer, held: Mutex::new(held), some: Notify::new(), instruments }
     }
 
-    /// Holds the counts of a commit; a client's newest one says it all.
-    pub(crate) fn hold(&self, counts: &[(ClientId, ClientCount)]) {
+    /// Holds the counts of a commit whose oldest line came at `since`; a client's newest one says it all.
+    pub(crate) fn hold(&self, counts: &[(ClientId, ClientCount)], since: Option<Instant>) {
         if counts.is_empty() {
             return;
         }
-        self.held.lock().waiting.extend(counts.iter().cloned());
+        let held = &mut *self.held.lock();
+        held.waiting.extend(counts.iter().cloned());
+        held.since[WAITING] = held.since[WAITING].or(since);
         self.some.notify_one();
     }
 
@@ -59,12 +74,17 @@ impl HeldAcks {
     pub(crate) fn begin(&self) {
         let held = &mut *self.held.lock();
         held.in_round.extend(held.waiting.drain());
+        held.since[IN_ROUND] = held.since[IN_ROUND].or(held.since[WAITING].take());
     }
 
     /// The round that began last has ended well: tells the clients.
     pub(crate) fn release(&self) {
-        let counts: Vec<_> = self.held.lock().in_round.drain().collect();
+        let (counts, since): (Vec<_>, _) = {
+            let held = &mut *self.held.lock();
+            (held.in_round.drain().collect(), held.since[IN_ROUND].take())
+        };
         self.buffer.release(&counts);
+        self.instruments.released(since);
     }
 
     /// Waits until something is held that no round has begun for.

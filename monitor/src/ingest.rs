@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::budget::Budget;
 use crate::buffer::Buffer;
+use crate::instruments::Instruments;
 use crate::intake::{Arrival, Intakes};
 
 /// The way in: everything a connection needs besides its socket.
@@ -38,6 +39,8 @@ pub(crate) struct Ingest {
     pub(crate) sealed: CancellationToken,
     /// End at once.
     pub(crate) abort: CancellationToken,
+    /// What it counts.
+    pub(crate) instruments: Instruments,
 }
 
 impl Ingest {

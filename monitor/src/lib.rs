@@ -8,6 +8,7 @@
 //! | what bounds memory | `budget.rs` (between reads), `intake.rs` (in reads), `buffer.rs` (after them) |
 //! | how the store follows, and what goes when | `uploader.rs`, `retire.rs`, `upkeep.rs` |
 //! | what it tells people | [`Status`], `room.rs`, `quarantine.rs` |
+//! | what it tells Prometheus | [`Instruments`], `gauges.rs` |
 //!
 //! What must hold: an ack follows the sync of log and journal that covers it, and the upload if it is to; a line of a client counts once; whatever
 //! a peer sends, or does not, neither ends the process nor holds up others; memory is bounded by the options.
@@ -23,9 +24,11 @@ mod committer;
 mod connection;
 mod descriptors;
 mod error;
+mod gauges;
 mod health;
 mod held_acks;
 mod ingest;
+mod instruments;
 mod intake;
 mod listener;
 mod monitor;
@@ -45,6 +48,8 @@ mod uploader;
 
 pub use committer::Progress;
 pub use error::MonitorError;
+pub use health::Blocked;
+pub use instruments::Instruments;
 pub use monitor::{Monitor, Rotator, World};
 pub use options::{AckAfter, Options};
 pub use retire::{Covered, FindCovered};

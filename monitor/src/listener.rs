@@ -54,8 +54,10 @@ struct Door {
 impl Door {
     fn admit(&mut self, socket: TcpStream, peer: SocketAddr) {
         let Ok(place) = Arc::clone(&self.free).try_acquire_owned() else {
+            self.ingest.instruments.connections_refused.inc();
             return self.refusals.refuse(socket, peer, self.ingest.connections);
         };
+        self.ingest.instruments.connections.inc();
         // Acks are small and wanted soon; without this they only come later.
         let _ = socket.set_nodelay(true);
         let connection = Connection::new(socket, peer, Arc::clone(&self.ingest));

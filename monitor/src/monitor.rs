@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use log::Identity;
+use prometheus_client::registry::Registry;
 use schema::{Micros, Position};
 use storage::{Clock, Disk, Store};
 use tokio::net::TcpListener;
@@ -16,6 +17,9 @@ use tokio_util::sync::CancellationToken;
 use crate::buffer::Buffer;
 use crate::committer::Progress;
 use crate::error::MonitorError;
+use crate::gauges::Gauges;
+use crate::health::Blocked;
+use crate::instruments::Instruments;
 use crate::options::Options;
 use crate::recovered::Recovered;
 use crate::retire::FindCovered;
@@ -30,6 +34,9 @@ pub struct Monitor {
     buffer: Arc<Buffer>,
     progress: watch::Receiver<Progress>,
     uploaded: watch::Receiver<Uploaded>,
+    blocked: Blocked,
+    instruments: Instruments,
+    gauges: Gauges,
     done: JoinHandle<Result<(), MonitorError>>,
 }
 
@@ -44,6 +51,8 @@ pub struct World {
     pub clock: Arc<dyn Clock>,
     /// What the newest manifest covers of this monitor.
     pub find_covered: FindCovered,
+    /// What it counts and times.
+    pub instruments: Instruments,
 }
 
 impl Monitor {
@@ -62,10 +71,12 @@ impl Monitor {
         let address = listener.local_addr().map_err(listen)?;
         let identity = recovered.identity.clone();
         let buffer = Arc::clone(&recovered.buffer);
+        let instruments = world.instruments.clone();
         let tasks = Tasks::spawn(options, world, recovered, listener, address)?;
         let (progress, uploaded) = (tasks.progress.clone(), tasks.uploaded.clone());
+        let (blocked, gauges) = (tasks.blocked(), tasks.gauges.clone());
         let done = tokio::spawn(tasks.run(stop));
-        Ok(Self { address, identity, buffer, progress, uploaded, done })
+        Ok(Self { address, identity, buffer, progress, uploaded, blocked, instruments, gauges, done })
     }
 
     /// Where it listens.
@@ -86,6 +97,17 @@ impl Monitor {
     /// How far the store is; changes with every upload.
     pub fn uploaded(&self) -> watch::Receiver<Uploaded> {
         self.uploaded.clone()
+    }
+
+    /// Why it takes nothing in at present, if so.
+    pub fn blocked(&self) -> Blocked {
+        self.blocked.clone()
+    }
+
+    /// Has `registry` tell what it counts, times, and is.
+    pub fn register(&self, registry: &mut Registry) {
+        self.instruments.register(registry);
+        registry.register_collector(Box::new(self.gauges.clone()));
     }
 
     /// Something that rotates this monitor, to be called at each tick, for

@@ -60,8 +60,9 @@ impl Recovered {
         let services = Arc::new(services);
         let counts = || writer.state().clients().iter().map(|(id, count)| (id.clone(), *count));
         let clients = Clients::new(counts(), options.clients_max, options.ack_after == AckAfter::Local);
-        let buffer = Arc::new(Buffer::new(Limits::of(options), clients, Arc::clone(&services)));
-        let held = || Arc::new(HeldAcks::new(Arc::clone(&buffer), counts()));
+        let buffer =
+            Arc::new(Buffer::new(Limits::of(options), clients, Arc::clone(&services), world.instruments.clone()));
+        let held = || Arc::new(HeldAcks::new(Arc::clone(&buffer), counts(), world.instruments.clone()));
         let held_acks = (options.ack_after == AckAfter::Store).then(held);
         Ok(Self { lock, folder, identity, writer, services, rows: rows.unwrap_or_default(), buffer, held_acks })
     }

@@ -21,7 +21,8 @@ use crate::buffer::Buffer;
 use crate::committer::{Committer, Progress};
 use crate::descriptors::make_room;
 use crate::error::MonitorError;
-use crate::health::Health;
+use crate::gauges::Gauges;
+use crate::health::{Blocked, Health};
 use crate::ingest::Ingest;
 use crate::intake::Intakes;
 use crate::listener::listen;
@@ -46,6 +47,8 @@ pub(crate) struct Tasks {
     pub(crate) progress: watch::Receiver<Progress>,
     /// How far the store is.
     pub(crate) uploaded: watch::Receiver<Uploaded>,
+    /// What is told of it at a scrape.
+    pub(crate) gauges: Gauges,
     buffer: Arc<Buffer>,
     health: Arc<Health>,
     id: MonitorId,
@@ -75,7 +78,7 @@ impl Tasks {
         address: SocketAddr,
     ) -> Result<Self, MonitorError> {
         let Recovered { lock, folder, identity, writer, services, rows, buffer, held_acks } = recovered;
-        let World { disk, store, clock, find_covered } = world;
+        let World { disk, store, clock, find_covered, instruments } = world;
         let [drain, sealed, abort, committed, stopped] = std::array::from_fn(|_| CancellationToken::new());
         let connections = TaskTracker::new();
         let most = make_room(options.listen_connections);
@@ -94,7 +97,20 @@ impl Tasks {
             drain: drain.clone(),
             sealed: sealed.clone(),
             abort: abort.clone(),
+            instruments: instruments.clone(),
         });
+        let gauges = Gauges {
+            disk: Arc::clone(&disk),
+            folder: folder.clone(),
+            reserve: options.disk_reserve,
+            clients_max: options.clients_max,
+            ingest: Arc::clone(&ingest),
+            services: Arc::clone(&services),
+            connections: connections.clone(),
+            progress: progressed.clone(),
+            uploaded: has_uploaded.clone(),
+            blocked: health.blocked(),
+        };
         let reporter = Reporter {
             disk: Arc::clone(&disk),
             folder: folder.clone(),
@@ -123,6 +139,7 @@ impl Tasks {
             retired: None,
             every: options.upload_every,
             bytes: options.upload_bytes,
+            instruments: instruments.clone(),
         };
         let committer = Committer {
             writer,
@@ -137,10 +154,12 @@ impl Tasks {
             progress,
             reserve: options.disk_reserve,
             realtime_rows: options.realtime_rows,
+            instruments,
         };
         Ok(Self {
             progress: progressed,
             uploaded: has_uploaded,
+            gauges,
             buffer,
             health,
             committer: committer.spawn()?,
@@ -156,6 +175,11 @@ impl Tasks {
             stopped,
             _lock: lock,
         })
+    }
+
+    /// Why nothing is taken in at present.
+    pub(crate) fn blocked(&self) -> Blocked {
+        self.health.blocked()
     }
 
     /// Waits until `stop` is cancelled, the committer fails, the upkeep panics, or

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::committer::Progress;
 use crate::health::{Cause, Health};
 use crate::held_acks::HeldAcks;
+use crate::instruments::Instruments;
 use crate::retire::{FindCovered, Retirement};
 use crate::uploader::{UploadError, Uploaded, Uploader};
 
@@ -48,6 +49,7 @@ pub(crate) struct Upkeep {
     pub(crate) every: Duration,
     /// `upload.bytes`.
     pub(crate) bytes: u64,
+    pub(crate) instruments: Instruments,
 }
 
 impl Upkeep {
@@ -106,7 +108,9 @@ impl Upkeep {
         if let Some(held) = &self.held_acks {
             held.begin();
         }
+        let begin = Instant::now();
         let done = self.uploader.round().await;
+        self.instruments.upload_round(begin.elapsed(), done.is_ok(), &self.uploader);
         if let Some(held) = self.held_acks.as_ref().filter(|_| done.is_ok()) {
             held.release();
         }

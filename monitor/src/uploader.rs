@@ -97,6 +97,7 @@ pub(crate) struct Uploader {
     /// The open generation's files.
     open: Vec<OpenFile>,
     uploaded: Uploaded,
+    cuts_published: u64,
 }
 
 /// A log file of the open generation.
@@ -124,12 +125,23 @@ impl Uploader {
             closed: VecDeque::new(),
             open: Vec::new(),
             uploaded: Uploaded::default(),
+            cuts_published: 0,
         }
     }
 
     /// How far the store is.
     pub(crate) fn uploaded(&self) -> &Uploaded {
         &self.uploaded
+    }
+
+    /// Closed generations whose cut is not published.
+    pub(crate) fn cuts_waiting(&self) -> usize {
+        self.closed.len()
+    }
+
+    /// Cuts published since the start.
+    pub(crate) fn cuts_published(&self) -> u64 {
+        self.cuts_published
     }
 
     /// Committed bytes that the store lacks. Where files are linked an open one
@@ -325,6 +337,7 @@ impl Uploader {
         }
         self.uploaded.cut = Some(cut.generation);
         self.uploaded.position = self.uploaded.position.max(cut.position);
+        self.cuts_published += 1;
         tracing::info!(generation = %cut.generation, messages = cut.messages(), "cut published");
         Ok(())
     }

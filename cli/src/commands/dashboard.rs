@@ -4,9 +4,10 @@ use anyhow::{Result, anyhow};
 
 use crate::advice::Advice;
 use crate::config::Settings;
+use crate::instruments;
 use crate::open::Place;
 use crate::outcome::Outcome;
-use crate::roles::web;
+use crate::roles::{Roster, web};
 use crate::signals::drain_on_signal;
 use crate::stdout;
 
@@ -21,6 +22,8 @@ pub(super) async fn run(settings: Settings) -> Result<Outcome> {
     let dashboard =
         dashboard.ok_or_else(|| anyhow!("http.address = off").advise("say where, with --http HOST:PORT"))?;
     stdout::line(&format!("serving http://{}", dashboard.address()))?;
-    dashboard.serve(web::world(&place), stop).await?;
+    let (registry, roster) =
+        (instruments::registry(&place.clock), Roster { store: Some(place.clone()), ..Roster::default() });
+    dashboard.serve(web::world(&place, registry, roster), stop).await?;
     Ok(Outcome::Fine)
 }

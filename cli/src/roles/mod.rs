@@ -6,14 +6,17 @@
 
 mod last_schedule;
 mod monitoring;
+mod readiness;
 mod rebuilder;
 mod refresh;
 pub(crate) mod web;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use monitor::Progress;
+use prometheus_client::registry::Registry;
 use scheduler::Schedule;
 use schema::Micros;
 use tokio::sync::watch;
@@ -22,9 +25,11 @@ use tokio_util::sync::CancellationToken;
 use views::Refreshed;
 
 use crate::config::Settings;
+use crate::instruments::{self, Freshness, Overdue, RefreshInstruments};
 use crate::open::Place;
 
 pub(crate) use last_schedule::last as last_schedule;
+pub(crate) use readiness::{LATE, Roster};
 
 /// Which roles a process has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,12 +95,16 @@ impl Running {
         };
         // Before the log is opened: an address that is taken is to be said at once.
         let dashboard = web::listen(settings, roles == Roles::All).await?;
+        let (mut registry, mut roster) = (instruments::registry(&place.clock), Roster::default());
         let mut own_cut = None;
         if roles != Roles::Scheduler {
-            own_cut = Some(running.start_monitor(place, settings, &schedule).await?);
+            own_cut = Some(running.start_monitor(place, settings, &schedule, &mut registry, &mut roster).await?);
         }
         if roles != Roles::Monitor {
-            let rebuilder = rebuilder::start(place, settings, schedule, own_cut, on_built).await?;
+            let (rebuilder, measured) = rebuilder::start(place, settings, schedule, own_cut, on_built).await?;
+            measured.register(&mut registry);
+            registry.register_collector(Box::new(Overdue::new(measured.clone(), &place.clock)));
+            roster.scheduler = Some((measured, Arc::clone(&place.clock)));
             let token = running.stop.clone();
             running.tasks.spawn(async move {
                 rebuilder.run(token).await;
@@ -104,7 +113,7 @@ impl Running {
         }
         if let Some(dashboard) = dashboard {
             running.http = Some(dashboard.address());
-            let (world, token) = (web::world(place), running.stop.clone());
+            let (world, token) = (web::world(place, registry, roster), running.stop.clone());
             running.tasks.spawn(async move { Ok(dashboard.serve(world, token).await?) });
         }
         Ok(running)
@@ -115,8 +124,12 @@ impl Running {
         place: &Place,
         settings: &Settings,
         schedule: &Schedule,
+        registry: &mut Registry,
+        roster: &mut Roster,
     ) -> Result<watch::Receiver<Micros>> {
         let monitor = monitoring::start(place, settings, self.stop.clone()).await?;
+        monitor.register(registry);
+        roster.monitor = Some(monitor.blocked());
         self.address = Some(monitor.local_addr());
         let (refreshed, on_refreshed) = (watch::Sender::new(None), watch::Sender::new(Micros::MIN));
         self.monitor = Some(Watched { progress: monitor.progress(), refreshed: refreshed.subscribe() });
@@ -124,7 +137,10 @@ impl Running {
         let rotation = monitoring::Rotation::new(place, schedule, &monitor, on_refreshed)?;
         let ended = CancellationToken::new();
         let (progress, uploaded) = (monitor.progress(), monitor.uploaded());
-        let refresh = refresh::Refresh::new(place, settings, progress, uploaded, refreshed, ended.clone());
+        let measured = RefreshInstruments::default();
+        measured.register(registry);
+        registry.register_collector(Box::new(Freshness::new(&progress, &refreshed, &place.clock)));
+        let refresh = refresh::Refresh::new(place, settings, progress, uploaded, refreshed, measured, ended.clone());
         let (stop, guard) = (self.stop.clone(), ended.drop_guard());
         self.tasks.spawn(rotation.run(stop));
         self.tasks.spawn(async move {

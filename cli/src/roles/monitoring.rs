@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
 use log::{Identity, Snapshot};
-use monitor::{Covered, FindCovered, Monitor, MonitorError, Options, Progress, Rotator, Uploaded, World};
+use monitor::{Covered, FindCovered, Instruments, Monitor, MonitorError, Options, Progress, Rotator, Uploaded, World};
 use scheduler::{Schedule, run_ticks};
 use schema::{Micros, MonitorId};
 use storage::Clock;
@@ -32,6 +32,7 @@ pub(super) async fn start(place: &Place, settings: &Settings, stop: Cancellation
         store: Arc::clone(&place.store),
         clock: Arc::clone(&place.clock),
         find_covered: find_covered(place, id),
+        instruments: Instruments::default(),
     };
     Monitor::start(options, world, stop).await.map_err(|error| {
         let next = match &error {

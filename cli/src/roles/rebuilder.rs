@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use async_trait::async_trait;
-use scheduler::{Batch, Event, Outcome, Schedule, Scheduler, SchedulerError, Ticks, Work, last_built};
+use scheduler::{Batch, Event, Instruments, Outcome, Schedule, Scheduler, SchedulerError, Ticks, Work, last_built};
 use schema::Micros;
 use storage::Clock;
 use tokio::sync::watch;
@@ -16,14 +16,14 @@ use crate::config::Settings;
 use crate::open::Place;
 
 /// A scheduler, ready to run; `own_cut` is the tick up to which the monitor in this process has published its cuts,
-/// `on_built` is told the number of each manifest that it publishes.
+/// `on_built` is told the number of each manifest that it publishes. With what it counts and times.
 pub(super) async fn start(
     place: &Place,
     settings: &Settings,
     schedule: Schedule,
     own_cut: Option<watch::Receiver<Micros>>,
     on_built: watch::Sender<u64>,
-) -> Result<Scheduler<Rebuilder>> {
+) -> Result<(Scheduler<Rebuilder>, Instruments)> {
     let (store, clock) = (Arc::clone(&place.store), Arc::clone(&place.clock));
     // A tick missed while nothing ran is made up for once, at the start.
     let last = last_built(&*store).await.unwrap_or_else(|error| {
@@ -35,10 +35,21 @@ pub(super) async fn start(
     let grace = i64::try_from(settings.views_grace.0.as_micros()).unwrap_or(i64::MAX);
     let work = Rebuilder {
         batch: Batch::new(Arc::clone(&store), Arc::clone(&clock), place.build_options(settings, false), grace),
-        own_cut: own_cut.map(|published| OwnCut { published, schedule, clock: Arc::clone(&clock), wait }),
+        own_cut: own_cut.map(|published| OwnCut {
+            published,
+            schedule: schedule.clone(),
+            clock: Arc::clone(&clock),
+            wait,
+        }),
         on_built,
     };
-    Ok(Scheduler { store, clock, ticks, wait, work, on_event: Box::new(log_event) })
+    let instruments = Instruments::new(schedule, last, clock.now());
+    let (measured, time) = (instruments.clone(), Arc::clone(&clock));
+    let on_event = Box::new(move |event: &Event<'_, Built>| {
+        measured.observe(event, time.now());
+        log_event(event);
+    });
+    Ok((Scheduler { store, clock, ticks, wait, work, on_event }, instruments))
 }
 
 /// Builds the batch views after the own cut.

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use views::{Refreshed, Refresher};
 
 use crate::config::Settings;
+use crate::instruments::RefreshInstruments;
 use crate::open::Place;
 
 /// Keeps the realtime views of the monitor here up to date.
@@ -25,6 +26,7 @@ pub(super) struct Refresh {
     progress: watch::Receiver<Progress>,
     uploaded: watch::Receiver<Uploaded>,
     refreshed: watch::Sender<Option<(Refreshed, Micros)>>,
+    instruments: RefreshInstruments,
     /// The monitor has ended: nothing more becomes durable.
     ended: CancellationToken,
     runtime: Handle,
@@ -37,6 +39,7 @@ impl Refresh {
         progress: watch::Receiver<Progress>,
         uploaded: watch::Receiver<Uploaded>,
         refreshed: watch::Sender<Option<(Refreshed, Micros)>>,
+        instruments: RefreshInstruments,
         ended: CancellationToken,
     ) -> Self {
         Self {
@@ -47,6 +50,7 @@ impl Refresh {
             progress,
             uploaded,
             refreshed,
+            instruments,
             ended,
             runtime: Handle::current(),
         }
@@ -75,7 +79,9 @@ impl Refresh {
 
     async fn refresh(&mut self) {
         let start = Instant::now();
-        match self.refresher.refresh().await {
+        let done = self.refresher.refresh().await;
+        self.instruments.refreshed(start.elapsed(), done.is_ok());
+        match done {
             Ok(Some(done)) => {
                 let (generation, rows, took) = (done.generation, done.rows, start.elapsed());
                 tracing::debug!(%generation, to = %done.to, rows, ?took, "refreshed");
@@ -87,6 +93,7 @@ impl Refresh {
         }
         let uploaded = self.uploaded.borrow().position;
         if let Err(error) = self.refresher.publish(uploaded).await {
+            self.instruments.not_published();
             tracing::warn!(%error, "realtime view not in the store, trying again");
         }
     }

@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
-use dashboard::{Dashboard, World};
+use dashboard::{Dashboard, Metrics, World};
+use prometheus_client::registry::Registry;
 
 use crate::advice::Advice;
 use crate::commands::Operator;
 use crate::config::{Settings, Web};
 use crate::open::Place;
+use crate::roles::Roster;
 
 /// Bytes kept between answers.
 const CACHE: u64 = 48 << 20;
@@ -30,12 +32,14 @@ pub(crate) async fn listen(settings: &Settings, wanted: bool) -> Result<Option<D
 }
 
 /// What it answers from.
-pub(crate) fn world(place: &Place) -> World {
+pub(crate) fn world(place: &Place, registry: Registry, readiness: Roster) -> World {
     World {
         reader: place.reader().with_cache(CACHE),
         clock: Arc::clone(&place.clock),
         store: Arc::clone(&place.store),
         operations: Arc::new(Operator(place.clone())),
+        metrics: Metrics::over(registry),
+        readiness: Arc::new(readiness),
     }
 }
 

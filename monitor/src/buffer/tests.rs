@@ -8,7 +8,7 @@ const LINGER: Duration = Duration::from_millis(5);
 
 fn buffer(items: u64, bytes: usize) -> Buffer {
     let services = Arc::new(Services::new([], 10));
-    Buffer::new(Limits { items, linger: LINGER, bytes }, Clients::new([], 2, true), services)
+    Buffer::new(Limits { items, linger: LINGER, bytes }, Clients::new([], 2, true), services, Instruments::default())
 }
 
 /// A chunk of one message, which takes all of `input`.

@@ -16,9 +16,10 @@ fn held(recovered: u64) -> (HeldAcks, Vec<Session>) {
     let counts = || (0..CLIENTS).map(|client| (id(client), count(recovered)));
     let services = Arc::new(Services::new([], 1));
     let limits = Limits { items: 1, linger: Duration::ZERO, bytes: 1 };
-    let buffer = Arc::new(Buffer::new(limits, Clients::new(counts(), CLIENTS, false), services));
+    let buffer =
+        Arc::new(Buffer::new(limits, Clients::new(counts(), CLIENTS, false), services, Instruments::default()));
     let sessions = (0..CLIENTS).map(|client| buffer.take_over(&id(client)).unwrap()).collect();
-    (HeldAcks::new(buffer, counts()), sessions)
+    (HeldAcks::new(buffer, counts(), Instruments::default()), sessions)
 }
 
 fn id(client: usize) -> ClientId {
@@ -58,7 +59,7 @@ proptest! {
             match step {
                 Step::Commit(client, lines) => {
                     committed[client] += lines;
-                    held.hold(&[(id(client), count(committed[client]))]);
+                    held.hold(&[(id(client), count(committed[client]))], None);
                 }
                 Step::Begin => {
                     held.begin();
@@ -91,8 +92,8 @@ async fn a_round_is_wanted_for_what_no_round_has_begun_for() {
     assert!(wanted().await, "for what was recovered");
     held.begin();
     assert!(!wanted().await);
-    held.hold(&[]);
+    held.hold(&[], None);
     assert!(!wanted().await, "no client waits for this commit");
-    held.hold(&[(id(0), count(2))]);
+    held.hold(&[(id(0), count(2))], None);
     assert!(wanted().await);
 }

@@ -12,6 +12,7 @@ use super::*;
 use crate::budget::Budget;
 use crate::buffer::{Filling, Limits};
 use crate::clients::Clients;
+use crate::instruments::Instruments;
 use crate::intake::Intakes;
 use crate::services::Services;
 
@@ -21,7 +22,12 @@ fn ingest() -> Ingest {
     let services = Arc::new(Services::new([], 2));
     let limits = Limits { items: 1, linger: Duration::ZERO, bytes: usize::MAX };
     Ingest {
-        buffer: Arc::new(Buffer::new(limits, Clients::new([], 10, true), Arc::clone(&services))),
+        buffer: Arc::new(Buffer::new(
+            limits,
+            Clients::new([], 10, true),
+            Arc::clone(&services),
+            Instruments::default(),
+        )),
         intakes: Intakes::new(Metrics::default(), services),
         budget: Budget::new(1 << 20, 1),
         connections: 1,
@@ -32,6 +38,7 @@ fn ingest() -> Ingest {
         drain: CancellationToken::new(),
         sealed: CancellationToken::new(),
         abort: CancellationToken::new(),
+        instruments: Instruments::default(),
     }
 }
 

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hourglass_monitor::{Covered, Monitor, MonitorError, Options, Status, World};
+use hourglass_monitor::{Covered, Instruments, Monitor, MonitorError, Options, Status, World};
 use log::Snapshot;
 use parking_lot::Mutex;
 use schema::{ClientId, Hello, Micros, MonitorId, Reject, ServerFrame, Welcome};
@@ -79,6 +79,7 @@ impl Bed {
                 let covered = *covered.lock();
                 Box::pin(async move { covered })
             }),
+            instruments: Instruments::default(),
         };
         let monitor = Monitor::start(self.options.clone(), world, stop.clone()).await?;
         Ok(Running { monitor, stop })

@@ -5,11 +5,10 @@ use scheduler::Schedule;
 use schema::Micros;
 
 use super::gather::State;
+use crate::roles::LATE;
 
 /// A live monitor writes its status each second; after this it counts as gone.
 const SILENT: i64 = 5_000_000;
-/// How long after its tick a rotation or rebuild may take before it is called overdue.
-const LATE: i64 = 300_000_000;
 
 /// Every problem there is.
 pub(super) fn problems(state: &State, now: Micros, schedule: Option<&Schedule>) -> Vec<String> {

@@ -1,0 +1,47 @@
+//! `/healthz` and `/readyz`: whether this process lives, and whether it can do its job.
+//!
+//! In: what its owner knows of its roles ([`Readiness`]). Out: 200, or 503 with the reasons.
+//!
+//! What must hold: `/healthz` asks nothing but the runtime, so only a process that hangs fails it, and a start would
+//! help; `/readyz` answers within [`PATIENCE`], whatever hangs.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use crate::problem::Problem;
+use crate::server::Asked;
+
+/// How long the roles may take to say how they are.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Says whether the roles of a process can do their job now.
+#[async_trait]
+pub trait Readiness: Debug + Send + Sync {
+    /// Why not, each reason a sentence; none if all can.
+    async fn reasons(&self) -> Vec<String>;
+}
+
+/// What is served here.
+pub(crate) fn routes() -> Router<Asked> {
+    Router::new().route("/healthz", get(|| async { no_store("alive\n") })).route("/readyz", get(ready))
+}
+
+async fn ready(State(asked): State<Asked>) -> Result<Response, Problem> {
+    let reasons = tokio::time::timeout(PATIENCE, asked.world.readiness.reasons()).await;
+    let reasons = reasons.unwrap_or_else(|_| vec![format!("no answer within {} s", PATIENCE.as_secs())]);
+    match reasons.is_empty() {
+        true => Ok(no_store("ready\n")),
+        false => Err(Problem::not_ready(reasons.join("; "))),
+    }
+}
+
+fn no_store(text: &'static str) -> Response {
+    ([(header::CACHE_CONTROL, "no-store")], text).into_response()
+}
