@@ -4,6 +4,7 @@
 //! |---|---|
 //! | what is served where, and how it ends | [`Dashboard`] |
 //! | how a request becomes a query, and how its answer is written | `api/query.rs`, `api/parameters.rs`, `api/formats.rs` |
+//! | how messages come in, and what takes them | `api/messages.rs`, [`ingest`] |
 //! | what a client is told that asked wrongly, or in vain | `problem.rs` |
 //!
 //! Enters: requests, and a [`views::Reader`]: a store, and the log of the monitor on this machine if there is one.
@@ -16,7 +17,9 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod api;
+pub mod ingest;
 mod problem;
 mod server;
 
+pub use ingest::Ingest;
 pub use server::{Dashboard, ServeError, World};

@@ -15,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 use views::Reader;
 
 use crate::api;
+use crate::api::messages::Bodies;
+use crate::ingest::Ingest;
 use crate::problem::Problem;
 
 /// Answers computed at once for each core: one reads while another counts.
@@ -50,12 +52,15 @@ pub struct World {
     pub reader: Reader,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// What takes messages in, if this process does.
+    pub ingest: Option<Arc<dyn Ingest>>,
 }
 
 /// What every request is answered from. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) world: World,
+    pub(crate) bodies: Bodies,
     workers: Arc<Semaphore>,
 }
 
@@ -82,7 +87,8 @@ impl Dashboard {
     /// # Errors
     /// [`ServeError::Accept`].
     pub async fn serve(self, world: World, stop: CancellationToken) -> Result<(), ServeError> {
-        let serving = axum::serve(self.listener, routes(Asked::of(world)));
+        let serving =
+            axum::serve(self.listener, routes(Asked::of(world)).into_make_service_with_connect_info::<SocketAddr>());
         serving.with_graceful_shutdown(stop.cancelled_owned()).await.map_err(ServeError::Accept)
     }
 }
@@ -110,7 +116,7 @@ async fn guarded(mut response: Response) -> Response {
 impl Asked {
     fn of(world: World) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-        Self { world, workers: Arc::new(Semaphore::new(cores * EACH_CORE)) }
+        Self { world, bodies: Bodies::default(), workers: Arc::new(Semaphore::new(cores * EACH_CORE)) }
     }
 
     /// Computes on a thread of its own, when it is this one's turn.

@@ -96,10 +96,12 @@ impl Committer {
         let today = self.clock.now().date();
         if !batch.is_empty() {
             self.retry(batch.messages, |this| this.write(batch, today))?;
-            match &self.held_acks {
-                Some(held) => held.hold(&batch.clients),
-                None => self.buffer.release(&batch.clients),
-            }
+        }
+        match &self.held_acks {
+            Some(held) => held.hold(&batch.clients, buffer.awaited()),
+            None => self.buffer.release(&batch.clients, buffer.awaited()),
+        }
+        if !batch.is_empty() {
             self.writer.append_queue(batch);
         }
         self.quarantine.keep(&buffer.samples, today);

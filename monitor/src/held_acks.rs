@@ -34,37 +34,49 @@ pub(crate) struct HeldAcks {
 #[derive(Debug, Default)]
 struct Held {
     /// Committed since the last round began.
-    waiting: HashMap<ClientId, ClientCount>,
+    waiting: Counts,
     /// Committed before it began.
-    in_round: HashMap<ClientId, ClientCount>,
+    in_round: Counts,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    clients: HashMap<ClientId, ClientCount>,
+    /// The last batch that somebody awaits.
+    awaited: Option<u64>,
 }
 
 impl HeldAcks {
     /// Holds what was recovered; releases to the clients of `buffer`.
     pub(crate) fn new(buffer: Arc<Buffer>, recovered: impl IntoIterator<Item = (ClientId, ClientCount)>) -> Self {
-        let held = Held { waiting: recovered.into_iter().collect(), in_round: HashMap::new() };
+        let waiting = Counts { clients: recovered.into_iter().collect(), awaited: None };
+        let held = Held { waiting, in_round: Counts::default() };
         Self { buffer, held: Mutex::new(held), some: Notify::new() }
     }
 
-    /// Holds the counts of a commit; a client's newest one says it all.
-    pub(crate) fn hold(&self, counts: &[(ClientId, ClientCount)]) {
-        if counts.is_empty() {
+    /// Holds the counts of a commit, and its number if somebody awaits it; the newest says it all.
+    pub(crate) fn hold(&self, counts: &[(ClientId, ClientCount)], awaited: Option<u64>) {
+        if counts.is_empty() && awaited.is_none() {
             return;
         }
-        self.held.lock().waiting.extend(counts.iter().cloned());
+        let waiting = &mut self.held.lock().waiting;
+        waiting.clients.extend(counts.iter().cloned());
+        waiting.awaited = awaited.or(waiting.awaited);
         self.some.notify_one();
     }
 
     /// A round begins: what is held by now is in the log that it will see.
     pub(crate) fn begin(&self) {
         let held = &mut *self.held.lock();
-        held.in_round.extend(held.waiting.drain());
+        held.in_round.clients.extend(held.waiting.clients.drain());
+        held.in_round.awaited = held.waiting.awaited.take().or(held.in_round.awaited);
     }
 
     /// The round that began last has ended well: tells the clients.
     pub(crate) fn release(&self) {
-        let counts: Vec<_> = self.held.lock().in_round.drain().collect();
-        self.buffer.release(&counts);
+        let Counts { clients, awaited } = std::mem::take(&mut self.held.lock().in_round);
+        let counts: Vec<_> = clients.into_iter().collect();
+        self.buffer.release(&counts, awaited);
     }
 
     /// Waits until something is held that no round has begun for.
@@ -72,6 +84,12 @@ impl HeldAcks {
         while self.held.lock().waiting.is_empty() {
             self.some.notified().await;
         }
+    }
+}
+
+impl Counts {
+    fn is_empty(&self) -> bool {
+        self.clients.is_empty() && self.awaited.is_none()
     }
 }
 

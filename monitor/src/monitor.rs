@@ -19,6 +19,7 @@ use crate::error::MonitorError;
 use crate::options::Options;
 use crate::recovered::Recovered;
 use crate::retire::FindCovered;
+use crate::submit::Submitter;
 use crate::tasks::Tasks;
 use crate::uploader::Uploaded;
 
@@ -28,6 +29,7 @@ pub struct Monitor {
     address: SocketAddr,
     identity: Identity,
     buffer: Arc<Buffer>,
+    submitter: Submitter,
     progress: watch::Receiver<Progress>,
     uploaded: watch::Receiver<Uploaded>,
     done: JoinHandle<Result<(), MonitorError>>,
@@ -64,8 +66,9 @@ impl Monitor {
         let buffer = Arc::clone(&recovered.buffer);
         let tasks = Tasks::spawn(options, world, recovered, listener, address)?;
         let (progress, uploaded) = (tasks.progress.clone(), tasks.uploaded.clone());
+        let submitter = tasks.submitter.clone();
         let done = tokio::spawn(tasks.run(stop));
-        Ok(Self { address, identity, buffer, progress, uploaded, done })
+        Ok(Self { address, identity, buffer, submitter, progress, uploaded, done })
     }
 
     /// Where it listens.
@@ -86,6 +89,11 @@ impl Monitor {
     /// How far the store is; changes with every upload.
     pub fn uploaded(&self) -> watch::Receiver<Uploaded> {
         self.uploaded.clone()
+    }
+
+    /// Something that takes lines in which do not come over a connection.
+    pub fn submitter(&self) -> Submitter {
+        self.submitter.clone()
     }
 
     /// Something that rotates this monitor, to be called at each tick, for

@@ -32,6 +32,7 @@ use crate::recovered::Recovered;
 use crate::retire::Retirement;
 use crate::room::Room;
 use crate::status::Reporter;
+use crate::submit::Submitter;
 use crate::upkeep::Upkeep;
 use crate::uploader::{Sides, Uploaded, Uploader};
 
@@ -46,6 +47,8 @@ pub(crate) struct Tasks {
     pub(crate) progress: watch::Receiver<Progress>,
     /// How far the store is.
     pub(crate) uploaded: watch::Receiver<Uploaded>,
+    /// Takes in what does not come over a connection.
+    pub(crate) submitter: Submitter,
     buffer: Arc<Buffer>,
     health: Arc<Health>,
     id: MonitorId,
@@ -95,6 +98,8 @@ impl Tasks {
             sealed: sealed.clone(),
             abort: abort.clone(),
         });
+        let submitter =
+            Submitter { ingest: Arc::clone(&ingest), reasons: health.reasons(), tasks: connections.clone() };
         let reporter = Reporter {
             disk: Arc::clone(&disk),
             folder: folder.clone(),
@@ -141,6 +146,7 @@ impl Tasks {
         Ok(Self {
             progress: progressed,
             uploaded: has_uploaded,
+            submitter,
             buffer,
             health,
             committer: committer.spawn()?,

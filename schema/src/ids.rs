@@ -75,6 +75,9 @@ impl MonitorId {
     }
 }
 
+/// Between a scope and an id: in neither.
+const SCOPE_END: char = '\u{1f}';
+
 /// A client of the ack protocol: 1 to 128 bytes of UTF-8 without control characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(Arc<str>);
@@ -85,6 +88,33 @@ impl ClientId {
     pub fn new(id: &str) -> Result<Self, Error> {
         const ALLOWED: &str = "1 to 128 bytes of UTF-8 without control characters";
         ServiceName::allows(id).then(|| ClientId(id.into())).ok_or_else(|| Error::invalid("client id", id, ALLOWED))
+    }
+
+    /// The most bytes a scope's name can have: with its id it fits the journal's 255.
+    pub const MAX_SCOPE_BYTES: usize = 126;
+
+    /// The client `id` of a scope, such as the holder of a token: the same as no client of another scope, nor as one
+    /// without. As text the scope, U+001F, and the id; nobody can name that from outside, for it has a control character.
+    ///
+    /// # Errors
+    /// If `id` could not be a client's, or `scope` is empty, longer than 126 bytes, or has a control character.
+    pub fn scoped(scope: &str, id: &str) -> Result<Self, Error> {
+        const ALLOWED: &str = "1 to 126 bytes of UTF-8 without control characters";
+        let id = Self::new(id)?;
+        let fits = ServiceName::allows(scope) && scope.len() <= Self::MAX_SCOPE_BYTES;
+        let text = || ClientId(format!("{scope}{SCOPE_END}{id}").into());
+        fits.then(text).ok_or_else(|| Error::invalid("scope", scope, ALLOWED))
+    }
+
+    /// An id as [`as_str`](Self::as_str) gave it, of a scope or without.
+    ///
+    /// # Errors
+    /// If it is neither.
+    pub fn recorded(text: &str) -> Result<Self, Error> {
+        match text.split_once(SCOPE_END) {
+            Some((scope, id)) => Self::scoped(scope, id),
+            None => Self::new(text),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
-use dashboard::{Dashboard, World};
+use dashboard::{Dashboard, Ingest, World};
 
 use crate::advice::Advice;
 use crate::config::{Settings, Web};
@@ -25,9 +25,9 @@ pub(crate) async fn listen(settings: &Settings, wanted: bool) -> Result<Option<D
     dashboard.advise("choose another one with --http, as in --http 127.0.0.1:0, or none with --http off").map(Some)
 }
 
-/// What it answers from.
-pub(crate) fn world(place: &Place) -> World {
-    World { reader: place.reader(), clock: Arc::clone(&place.clock) }
+/// What it answers from, and what takes in what is posted.
+pub(crate) fn world(place: &Place, ingest: Option<Arc<dyn Ingest>>) -> World {
+    World { reader: place.reader(), clock: Arc::clone(&place.clock), ingest }
 }
 
 /// The address, if it is one of this machine's own alone.

@@ -1,16 +1,20 @@
-//! The API, version 1: what `query` and `services` answer, over HTTP.
+//! The API, version 1: what `query` and `services` answer, over HTTP; and messages in.
 
 mod formats;
+pub(crate) mod messages;
 mod parameters;
 mod query;
 mod services;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::server::Asked;
 
 /// What is served below `/api/v1`.
 pub(crate) fn routes() -> Router<Asked> {
-    Router::new().route("/api/v1/query", get(query::answer)).route("/api/v1/services", get(services::list))
+    Router::new()
+        .route("/api/v1/query", get(query::answer))
+        .route("/api/v1/services", get(services::list))
+        .route("/api/v1/messages", post(messages::post))
 }

@@ -58,7 +58,7 @@ proptest! {
             match step {
                 Step::Commit(client, lines) => {
                     committed[client] += lines;
-                    held.hold(&[(id(client), count(committed[client]))]);
+                    held.hold(&[(id(client), count(committed[client]))], None);
                 }
                 Step::Begin => {
                     held.begin();
@@ -73,7 +73,7 @@ proptest! {
                 prop_assert_eq!(session.durable.borrow().count, count(released));
             }
             let state = held.held.lock();
-            prop_assert!(state.waiting.len() <= CLIENTS && state.in_round.len() <= CLIENTS, "bounded");
+            prop_assert!(state.waiting.clients.len() <= CLIENTS && state.in_round.clients.len() <= CLIENTS, "bounded");
         }
     }
 }
@@ -91,8 +91,8 @@ async fn a_round_is_wanted_for_what_no_round_has_begun_for() {
     assert!(wanted().await, "for what was recovered");
     held.begin();
     assert!(!wanted().await);
-    held.hold(&[]);
+    held.hold(&[], None);
     assert!(!wanted().await, "no client waits for this commit");
-    held.hold(&[(id(0), count(2))]);
+    held.hold(&[(id(0), count(2))], None);
     assert!(wanted().await);
 }
