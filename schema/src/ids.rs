@@ -244,6 +244,24 @@ mod tests {
     }
 
     #[test]
+    fn a_client_of_a_scope_is_nobody_elses_and_cannot_be_named_from_outside() {
+        let scoped = ClientId::scoped("ingest", "web-1").unwrap();
+        assert_ne!(scoped, ClientId::scoped("ingestw", "eb-1").unwrap());
+        assert_ne!(scoped, ClientId::new("web-1").unwrap());
+        assert!(ClientId::new(scoped.as_str()).is_err());
+        assert_eq!(ClientId::recorded(scoped.as_str()), Ok(scoped));
+        assert_eq!(ClientId::recorded("web-1"), ClientId::new("web-1"));
+        let longest = ClientId::scoped(&"s".repeat(126), &"c".repeat(128)).unwrap();
+        assert_eq!(longest.as_str().len(), 255, "what the journal takes");
+        for (scope, id) in [("", "c"), ("s", ""), ("a\u{1f}b", "c"), ("a", "b\u{1f}c"), (&"s".repeat(127), "c")] {
+            assert!(ClientId::scoped(scope, id).is_err(), "{scope:?} {id:?}");
+        }
+        for text in ["\u{1f}c", "s\u{1f}", "a\u{1f}b\u{1f}c", "\u{7f}"] {
+            assert!(ClientId::recorded(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
     fn an_incarnation_is_16_hex_digits() {
         let incarnation = Incarnation::new(0xabc);
         assert_eq!(incarnation.to_string(), "0000000000000abc");
