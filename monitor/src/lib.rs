@@ -4,7 +4,7 @@
 //! |---|---|
 //! | how it starts, what can be asked of it, how it stops | [`Monitor`], [`World`], [`Options`] |
 //! | the way of a message | `listener.rs`, `connection.rs`, `stream.rs`, `intake.rs`, `buffer.rs`, `committer.rs` |
-//! | the way of a body of lines that comes whole | `submit.rs`, `tally.rs`, then as above from `stream.rs` on |
+//! | the way of a body of lines that comes whole | `submission.rs`, `submit.rs`, `tally.rs`, then as above from `stream.rs` on |
 //! | who is told what, exactly once | `clients.rs`, `answers.rs`, `held_acks.rs` |
 //! | what bounds memory | `budget.rs` (between reads), `intake.rs` (in reads), `buffer.rs` (after them) |
 //! | how the store follows, and what goes when | `uploader.rs`, `retire.rs`, `upkeep.rs` |
@@ -40,6 +40,7 @@ mod rows;
 mod services;
 mod status;
 mod stream;
+mod submission;
 mod submit;
 mod tally;
 mod tasks;
@@ -52,5 +53,6 @@ pub use monitor::{Monitor, Rotator, World};
 pub use options::{AckAfter, Options};
 pub use retire::{Covered, FindCovered};
 pub use status::{Activity, Status};
-pub use submit::{NotSubmitted, Submission, Submitted, Submitter, Why};
+pub use submission::{NotSubmitted, Submission, Submitted, Why};
+pub use submit::Submitter;
 pub use uploader::Uploaded;
