@@ -13,6 +13,7 @@ mod body;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -22,9 +23,12 @@ use serde_json::{Map, Value, json};
 
 pub(crate) use self::body::Bodies;
 use self::body::{Packing, Unusable, Whole};
-use crate::ingest::{NotTaken, Submission, Taken, Why};
+use crate::ingest::{Ingest, NotTaken, Submission, Taken, Why};
 use crate::problem::{self, Problem};
 use crate::server::Asked;
+
+/// A client, and the number of a line.
+type Key = (ClientId, NonZeroU64);
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -46,18 +50,36 @@ pub(crate) struct Refused {
 
 /// Takes messages in.
 pub(crate) async fn post(State(asked): State<Asked>, request: Request) -> Result<Response, Refused> {
-    let Some(ingest) = asked.world.ingest.clone() else { return Err(Refused::nobody()) };
     let (parts, body) = request.into_parts();
-    typed(&parts.headers)?;
-    let (packing, key) = (packing(&parts.headers)?, key(&parts.headers)?);
-    ingest.ready()?;
-    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    let whole = asked.bodies.fetch(body, length, packing).await?;
-    let whole = checked(whole).await?;
+    let (ingest, packing, key) = match admitted(&asked, &parts.headers) {
+        Ok(admitted) => admitted,
+        // Who asks first whether to go on has sent nothing yet.
+        Err(refused) if parts.headers.contains_key(header::EXPECT) => return Err(refused),
+        Err(refused) => {
+            body::pass_over(body).await;
+            return Err(refused);
+        }
+    };
+    let whole = checked(asked.bodies.fetch(body, packing).await?).await?;
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);
     let peer = peer.unwrap_or_else(|| (Ipv4Addr::UNSPECIFIED, 0).into());
     let taken = ingest.submit(Submission { peer, key, lines: whole.lines() }).await?;
     Ok(answer(&taken))
+}
+
+/// What can be said before the body is here.
+fn admitted(asked: &Asked, headers: &HeaderMap) -> Result<(Arc<dyn Ingest>, Packing, Option<Key>), Refused> {
+    let ingest = asked.world.ingest.clone().ok_or_else(Refused::nobody)?;
+    typed(headers)?;
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > body::SENT) {
+        return Err(body::too_large().into());
+    }
+    // Until tokens say who asks, all clients are of one world: the one of TCP without a token.
+    let scope = None;
+    let (packing, key) = (packing(headers)?, key(headers, scope)?);
+    ingest.ready()?;
+    Ok((ingest, packing, key))
 }
 
 fn answer(taken: &Taken) -> Response {
@@ -113,14 +135,15 @@ fn packing(headers: &HeaderMap) -> Result<Packing, Refused> {
     }
 }
 
-/// `<client>/<number of the first line>`.
-fn key(headers: &HeaderMap) -> Result<Option<(ClientId, NonZeroU64)>, Refused> {
+/// `<client>/<number of the first line>`: a client of this scope, if there is one, or else as over TCP.
+fn key(headers: &HeaderMap, scope: Option<&str>) -> Result<Option<Key>, Refused> {
     let mut given = headers.get_all(KEY).iter();
     let Some(text) = given.next() else { return Ok(None) };
     let parsed = || {
         let (client, number) = std::str::from_utf8(text.as_bytes()).ok()?.rsplit_once('/')?;
         let digits = number.bytes().all(|byte| byte.is_ascii_digit());
-        Some((ClientId::new(client).ok()?, digits.then(|| number.parse().ok()).flatten()?))
+        let client = scope.map_or_else(|| ClientId::new(client), |scope| ClientId::scoped(scope, client));
+        Some((client.ok()?, digits.then(|| number.parse().ok()).flatten()?))
     };
     match parsed() {
         Some(key) if given.next().is_none() => Ok(Some(key)),
@@ -181,7 +204,7 @@ impl From<NotTaken> for Refused {
         let new = |status, title| Self::new(status, title, detail.clone());
         let mut refused = match why {
             Why::Later => new(StatusCode::SERVICE_UNAVAILABLE, "not all of it was taken in: send it again").again(),
-            Why::Sealed => new(StatusCode::SERVICE_UNAVAILABLE, "this monitor was sealed: send it to another"),
+            Why::Sealed => new(StatusCode::SERVICE_UNAVAILABLE, "this monitor was sealed"),
             Why::TooManyClients => new(StatusCode::INSUFFICIENT_STORAGE, "no more clients can be remembered"),
             Why::Broken => new(StatusCode::INTERNAL_SERVER_ERROR, "the lines could not be taken in"),
             Why::Conflict { resume } => {
@@ -190,9 +213,9 @@ impl From<NotTaken> for Refused {
                 refused
             }
         };
-        match why {
-            Why::Sealed => drop(refused.members.insert("sealed".to_owned(), true.into())),
-            _ => drop(refused.members.insert("handed_over".to_owned(), handed_over.into())),
+        refused.members.insert("handed_over".to_owned(), handed_over.into());
+        if why == Why::Sealed {
+            refused.members.insert("sealed".to_owned(), true.into());
         }
         refused
     }

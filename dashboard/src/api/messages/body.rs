@@ -76,11 +76,8 @@ impl Default for Bodies {
 }
 
 impl Bodies {
-    /// Fetches a body, of `length` bytes if the client said so.
-    pub(super) async fn fetch(&self, mut body: Body, length: Option<u64>, packing: Packing) -> Result<Whole, Unusable> {
-        if length.is_some_and(|length| length > SENT as u64) {
-            return Err(refused(body, too_large()).await);
-        }
+    /// Fetches a body.
+    pub(super) async fn fetch(&self, mut body: Body, packing: Packing) -> Result<Whole, Unusable> {
         let until = Instant::now() + TIME;
         let (mut bytes, mut memory) = (Vec::new(), None::<OwnedSemaphorePermit>);
         loop {
@@ -209,13 +206,17 @@ async fn next(body: &mut Body) -> Option<Result<Bytes, axum::Error>> {
     }
 }
 
-fn too_large() -> Unusable {
+pub(super) fn too_large() -> Unusable {
     Unusable::TooLarge(format!("the body is larger than {} MiB: send less at once", SENT >> 20))
 }
 
-/// Reads on for a while what will not be taken.
-async fn refused(mut body: Body, why: Unusable) -> Unusable {
+async fn refused(body: Body, why: Unusable) -> Unusable {
+    pass_over(body).await;
+    why
+}
+
+/// Reads on for a while what will not be taken, so that the client gets to reading why.
+pub(super) async fn pass_over(mut body: Body) {
     let rest = async { while let Some(Ok(_)) = next(&mut body).await {} };
     let _ = tokio::time::timeout(FAREWELL, rest).await;
-    why
 }
