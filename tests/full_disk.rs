@@ -7,6 +7,7 @@
 mod support;
 
 use std::fs;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -67,6 +68,9 @@ fn a_full_disk_stops_the_acks_and_room_brings_them_back() {
     let blocked = acked.load(Ordering::SeqCst);
     assert!(blocked < 40_000 - 100, "acks stopped");
     until("the log to say why", || server.log().contains("no room"));
+    let posted = posted(server.http.unwrap(), &message("posted", now_micros(), 0));
+    assert!(posted.starts_with("HTTP/1.1 503") && posted.contains("retry-after: 1"), "{posted}");
+    assert!(posted.contains("no room") && posted.contains("\"handed_over\":0"), "{posted}");
 
     fs::remove_file(disk.0.join("ballast")).unwrap();
     sender.join().unwrap();
@@ -77,6 +81,20 @@ fn a_full_disk_stops_the_acks_and_room_brings_them_back() {
     assert_eq!(numbers.len() as u64, acked.load(Ordering::SeqCst));
     run(&data, "verify --data DATA").fine();
     assert!(server.drained().0.success());
+}
+
+/// What is answered to a line over HTTP.
+fn posted(address: SocketAddr, line: &str) -> String {
+    use std::io::{Read, Write};
+    let mut socket = TcpStream::connect(address).unwrap();
+    let length = line.len();
+    let head = format!(
+        "POST /api/v1/messages HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n"
+    );
+    write!(socket, "{head}Content-Type: application/x-ndjson\r\n\r\n{line}").unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 /// Writes until the file system has no byte left.

@@ -9,6 +9,7 @@
 //! | what a page tells of the machine that serves it | [`Operations`] |
 //! | whether the process lives, and its roles can do their job | [`Readiness`] |
 //! | what is measured, for Prometheus | [`Metrics`] |
+//! | how messages come in, and what takes them | `api/messages.rs`, [`ingest`] |
 //! | what a client is told that asked wrongly, or in vain | `problem.rs` |
 //!
 //! Enters: requests, and a [`views::Reader`]: a store, and the log of the monitor on this machine if there is one.
@@ -23,6 +24,7 @@
 mod api;
 mod compression;
 mod health;
+pub mod ingest;
 mod metrics;
 mod operations;
 mod pages;
@@ -31,6 +33,7 @@ mod prometheus;
 mod server;
 
 pub use health::Readiness;
+pub use ingest::Ingest;
 pub use metrics::Metrics;
 pub use operations::{Everything, Here, Operations, OwnGeneration, OwnMonitor, PublishedCut, Quarantined, Unknown};
 pub use server::{Dashboard, ServeError, World};

@@ -5,7 +5,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use storage::StoreError;
 use views::ViewError;
 
@@ -30,7 +30,8 @@ impl Problem {
 
     pub(crate) fn not_found() -> Self {
         let detail = "served here: /, /analytics, /messages, /status; /api/v1/query, /api/v1/services, \
-                      /api/v1/messages/raw, /api/v1/status; /prometheus; /healthz, /readyz, /metrics"
+                      /api/v1/messages (POST), /api/v1/messages/raw, /api/v1/status; /prometheus; /healthz, /readyz, \
+                      /metrics"
             .to_owned();
         Self { status: StatusCode::NOT_FOUND, title: "there is nothing at this address", detail }
     }
@@ -62,6 +63,11 @@ impl Problem {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, title: "not ready", detail }
     }
 
+    /// Its status, title and detail.
+    pub(crate) fn into_parts(self) -> (StatusCode, &'static str, String) {
+        (self.status, self.title, self.detail)
+    }
+
     /// Something failed that never should.
     pub(crate) fn broken() -> Self {
         let detail = "see the log of this process".to_owned();
@@ -84,11 +90,19 @@ impl From<ViewError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Self { status, title, detail } = self;
-        let body = json!({ "status": status.as_u16(), "title": title, "detail": detail });
-        let kind = HeaderValue::from_static("application/problem+json");
-        let mut response = (status, [(header::CONTENT_TYPE, kind)], format!("{body}\n")).into_response();
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        response
+        let (status, title, detail) = self.into_parts();
+        respond(status, title, &detail, Map::new())
     }
+}
+
+/// A problem as it goes out, with members of its own.
+pub(crate) fn respond(status: StatusCode, title: &str, detail: &str, members: Map<String, Value>) -> Response {
+    let mut body = json!({ "status": status.as_u16(), "title": title, "detail": detail });
+    if let Some(body) = body.as_object_mut() {
+        body.extend(members);
+    }
+    let kind = HeaderValue::from_static("application/problem+json");
+    let mut response = (status, [(header::CONTENT_TYPE, kind)], format!("{body}\n")).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }

@@ -14,8 +14,10 @@ use tokio_util::sync::CancellationToken;
 use views::Reader;
 
 use crate::api;
+use crate::api::messages::Bodies;
 use crate::compression::compressed;
 use crate::health::{self, Readiness};
+use crate::ingest::Ingest;
 use crate::metrics::{self, Metrics};
 use crate::operations::Operations;
 use crate::pages::{self, Live};
@@ -63,6 +65,8 @@ pub struct World {
     pub metrics: Metrics,
     /// Whether its roles can do their job.
     pub readiness: Arc<dyn Readiness>,
+    /// What takes messages in, if this process does.
+    pub ingest: Option<Arc<dyn Ingest>>,
 }
 
 /// What every request is answered from. Cheap to clone.
@@ -70,6 +74,7 @@ pub struct World {
 pub(crate) struct Asked {
     pub(crate) world: World,
     pub(crate) live: Live,
+    pub(crate) bodies: Bodies,
     workers: Arc<Semaphore>,
 }
 
@@ -97,7 +102,8 @@ impl Dashboard {
     /// [`ServeError::Accept`].
     pub async fn serve(self, world: World, stop: CancellationToken) -> Result<(), ServeError> {
         let asked = Asked::of(world, stop.clone());
-        let serving = axum::serve(self.listener, routes(asked.clone())).with_graceful_shutdown(stop.cancelled_owned());
+        let service = routes(asked.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        let serving = axum::serve(self.listener, service).with_graceful_shutdown(stop.cancelled_owned());
         let (served, ()) = tokio::join!(async { serving.await }, asked.live.run(&asked));
         served.map_err(ServeError::Accept)
     }
@@ -133,7 +139,8 @@ async fn guarded(mut response: Response) -> Response {
 impl Asked {
     fn of(world: World, stop: CancellationToken) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-        Self { world, live: Live::until(stop), workers: Arc::new(Semaphore::new(cores * EACH_CORE)) }
+        let workers = Arc::new(Semaphore::new(cores * EACH_CORE));
+        Self { world, live: Live::until(stop), bodies: Bodies::default(), workers }
     }
 
     /// Computes on a thread of its own, when it is this one's turn.

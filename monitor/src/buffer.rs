@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use log::{Batch, ClientCount};
 use parking_lot::{Condvar, Mutex};
 use schema::{ClientId, Micros, Minute, Position};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 
 use crate::chunk::Chunk;
 use crate::clients::{Clients, Session, Superseded, TooManyClients};
@@ -43,6 +43,8 @@ pub(crate) struct Buffer {
     /// Wakes connections that wait for room.
     room: Notify,
     has_room: AtomicBool,
+    /// How many batches are released, as far as anybody awaits one.
+    released: watch::Sender<u64>,
 }
 
 /// When the buffers swap and when reading stops.
@@ -83,6 +85,10 @@ pub(crate) struct Filling {
     pub(crate) rows: Vec<(ServiceId, Minute)>,
     /// Rejected lines to keep for people.
     pub(crate) samples: Vec<Sample>,
+    /// Its place among all buffers, from 0.
+    number: u64,
+    /// Somebody waits for this very batch.
+    awaited: bool,
     items: u64,
     /// When the first item came.
     pub(crate) since: Option<Instant>,
@@ -128,6 +134,7 @@ impl Buffer {
             work: Condvar::new(),
             room: Notify::new(),
             has_room: AtomicBool::new(true),
+            released: watch::Sender::new(0),
         }
     }
 
@@ -149,8 +156,8 @@ impl Buffer {
         }
     }
 
-    /// Hands over a chunk; `input` is what its spans point into.
-    pub(crate) fn push(&self, chunk: &mut Chunk, input: &[u8], session: Option<&Session>) -> Result<(), Superseded> {
+    /// Hands over a chunk; `input` is what its spans point into. Says in which batch it is.
+    pub(crate) fn push(&self, chunk: &mut Chunk, input: &[u8], session: Option<&Session>) -> Result<u64, Superseded> {
         let mut state = self.state.lock();
         let state = &mut *state;
         if let Some(session) = session {
@@ -164,7 +171,14 @@ impl Buffer {
             self.work.notify_one();
         }
         self.look_for_room(state);
-        Ok(())
+        Ok(state.filling.number)
+    }
+
+    /// Waits until this batch, of which something was pushed as awaited, is released.
+    pub(crate) async fn released(&self, batch: u64) {
+        let mut released = self.released.subscribe();
+        // The sender lives as long as this buffer.
+        let _ = released.wait_for(|released| *released > batch).await;
     }
 
     /// Makes a new connection the one that counts for `client`.
@@ -188,10 +202,14 @@ impl Buffer {
         (state.filling.items, state.filling.weight())
     }
 
-    /// Tells these clients' connections that this much is durable.
-    pub(crate) fn release(&self, counts: &[(ClientId, ClientCount)]) {
+    /// Tells these clients' connections that this much is durable, and who awaits it that this batch is, with all
+    /// before it.
+    pub(crate) fn release(&self, counts: &[(ClientId, ClientCount)], awaited: Option<u64>) {
         if !counts.is_empty() {
             self.state.lock().clients.release(counts);
+        }
+        if let Some(batch) = awaited {
+            self.released.send_replace(batch + 1);
         }
     }
 
@@ -218,6 +236,7 @@ impl Buffer {
             match waits {
                 Some(_) if state.closed || self.is_due(&state.filling) => {
                     std::mem::swap(&mut state.filling, buffer);
+                    state.filling.number = buffer.number + 1;
                     self.look_for_room(&state);
                     return Work::Commit;
                 }
@@ -287,6 +306,7 @@ impl Filling {
         self.rows.append(&mut chunk.rows);
         let room = SAMPLES.saturating_sub(self.samples.len());
         self.samples.extend(chunk.samples.drain(..).take(room));
+        self.awaited |= chunk.awaited;
         self.items += chunk.items();
         if self.items > 0 && self.since.is_none() {
             self.since = Some(Instant::now());
@@ -298,8 +318,14 @@ impl Filling {
         self.batch.clear();
         self.rows.clear();
         self.samples.clear();
+        self.awaited = false;
         self.items = 0;
         self.since = None;
+    }
+
+    /// Its number, if somebody waits for it.
+    pub(crate) fn awaited(&self) -> Option<u64> {
+        self.awaited.then_some(self.number)
     }
 
     fn weight(&self) -> usize {

@@ -42,6 +42,8 @@ pub(crate) struct Chunk {
     pub(crate) rows: Vec<(ServiceId, Minute)>,
     /// Some of the rejected lines.
     pub(crate) samples: Vec<Sample>,
+    /// Whoever hands it over waits for the very batch that it is in.
+    pub(crate) awaited: bool,
 }
 
 impl Chunk {
@@ -59,6 +61,7 @@ impl Chunk {
             fresh: Vec::new(),
             rows: Vec::new(),
             samples: Vec::new(),
+            awaited: false,
         }
     }
 
@@ -75,6 +78,7 @@ impl Chunk {
         self.fresh.clear();
         self.rows.clear();
         self.samples.clear();
+        self.awaited = false;
     }
 
     /// Adds an accepted message's bytes and time; its row is in `queue` already.

@@ -98,13 +98,15 @@ impl Committer {
         let today = self.clock.now().date();
         if !batch.is_empty() {
             self.retry(batch.messages, |this| this.write(batch, today))?;
-            match &self.held_acks {
-                Some(held) => held.hold(&batch.clients, buffer.since),
-                None => {
-                    self.buffer.release(&batch.clients);
-                    self.instruments.released(buffer.since);
-                }
+        }
+        match &self.held_acks {
+            Some(held) => held.hold(&batch.clients, buffer.awaited(), buffer.since),
+            None => {
+                self.buffer.release(&batch.clients, buffer.awaited());
+                self.instruments.released(buffer.since);
             }
+        }
+        if !batch.is_empty() {
             self.instruments.committed(batch);
             self.writer.append_queue(batch);
         }

@@ -34,18 +34,21 @@ pub(crate) struct HeldAcks {
     instruments: Instruments,
 }
 
-/// The halves of [`Held::since`].
-const WAITING: usize = 0;
-const IN_ROUND: usize = 1;
-
 #[derive(Debug, Default)]
 struct Held {
     /// Committed since the last round began.
-    waiting: HashMap<ClientId, ClientCount>,
+    waiting: Counts,
     /// Committed before it began.
-    in_round: HashMap<ClientId, ClientCount>,
-    /// When the oldest line came that waits, and that is in the round.
-    since: [Option<Instant>; 2],
+    in_round: Counts,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    clients: HashMap<ClientId, ClientCount>,
+    /// The last batch that somebody awaits.
+    awaited: Option<u64>,
+    /// When the oldest line of them came.
+    since: Option<Instant>,
 }
 
 impl HeldAcks {
@@ -55,35 +58,37 @@ impl HeldAcks {
         recovered: impl IntoIterator<Item = (ClientId, ClientCount)>,
         instruments: Instruments,
     ) -> Self {
-        let held = Held { waiting: recovered.into_iter().collect(), ..Held::default() };
+        let waiting = Counts { clients: recovered.into_iter().collect(), ..Counts::default() };
+        let held = Held { waiting, in_round: Counts::default() };
         Self { buffer, held: Mutex::new(held), some: Notify::new(), instruments }
     }
 
-    /// Holds the counts of a commit whose oldest line came at `since`; a client's newest one says it all.
-    pub(crate) fn hold(&self, counts: &[(ClientId, ClientCount)], since: Option<Instant>) {
-        if counts.is_empty() {
+    /// Holds the counts of a commit, and its number if somebody awaits it; the newest says it all. Its oldest line came
+    /// at `since`.
+    pub(crate) fn hold(&self, counts: &[(ClientId, ClientCount)], awaited: Option<u64>, since: Option<Instant>) {
+        if counts.is_empty() && awaited.is_none() {
             return;
         }
-        let held = &mut *self.held.lock();
-        held.waiting.extend(counts.iter().cloned());
-        held.since[WAITING] = held.since[WAITING].or(since);
+        let waiting = &mut self.held.lock().waiting;
+        waiting.clients.extend(counts.iter().cloned());
+        waiting.awaited = awaited.or(waiting.awaited);
+        waiting.since = waiting.since.or(since);
         self.some.notify_one();
     }
 
     /// A round begins: what is held by now is in the log that it will see.
     pub(crate) fn begin(&self) {
         let held = &mut *self.held.lock();
-        held.in_round.extend(held.waiting.drain());
-        held.since[IN_ROUND] = held.since[IN_ROUND].or(held.since[WAITING].take());
+        held.in_round.clients.extend(held.waiting.clients.drain());
+        held.in_round.awaited = held.waiting.awaited.take().or(held.in_round.awaited);
+        held.in_round.since = held.in_round.since.or(held.waiting.since.take());
     }
 
     /// The round that began last has ended well: tells the clients.
     pub(crate) fn release(&self) {
-        let (counts, since): (Vec<_>, _) = {
-            let held = &mut *self.held.lock();
-            (held.in_round.drain().collect(), held.since[IN_ROUND].take())
-        };
-        self.buffer.release(&counts);
+        let Counts { clients, awaited, since } = std::mem::take(&mut self.held.lock().in_round);
+        let counts: Vec<_> = clients.into_iter().collect();
+        self.buffer.release(&counts, awaited);
         self.instruments.released(since);
     }
 
@@ -92,6 +97,12 @@ impl HeldAcks {
         while self.held.lock().waiting.is_empty() {
             self.some.notified().await;
         }
+    }
+}
+
+impl Counts {
+    fn is_empty(&self) -> bool {
+        self.clients.is_empty() && self.awaited.is_none()
     }
 }
 

@@ -1,9 +1,10 @@
-//! The monitor: TCP in, validate, double buffer, log, acknowledge; and the uploader.
+//! The monitor: lines in, validate, double buffer, log, acknowledge; and the uploader.
 //!
 //! | to know | read |
 //! |---|---|
 //! | how it starts, what can be asked of it, how it stops | [`Monitor`], [`World`], [`Options`] |
 //! | the way of a message | `listener.rs`, `connection.rs`, `stream.rs`, `intake.rs`, `buffer.rs`, `committer.rs` |
+//! | the way of a body of lines that comes whole | `submission.rs`, `submit.rs`, `tally.rs`, then as above from `stream.rs` on |
 //! | who is told what, exactly once | `clients.rs`, `answers.rs`, `held_acks.rs` |
 //! | what bounds memory | `budget.rs` (between reads), `intake.rs` (in reads), `buffer.rs` (after them) |
 //! | how the store follows, and what goes when | `uploader.rs`, `retire.rs`, `upkeep.rs` |
@@ -42,6 +43,9 @@ mod rows;
 mod services;
 mod status;
 mod stream;
+mod submission;
+mod submit;
+mod tally;
 mod tasks;
 mod upkeep;
 mod uploader;
@@ -54,4 +58,6 @@ pub use monitor::{Monitor, Rotator, World};
 pub use options::{AckAfter, Options};
 pub use retire::{Covered, FindCovered};
 pub use status::{Activity, Status};
+pub use submission::{NotSubmitted, Submission, Submitted, Why};
+pub use submit::Submitter;
 pub use uploader::Uploaded;

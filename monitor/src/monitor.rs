@@ -23,6 +23,7 @@ use crate::instruments::Instruments;
 use crate::options::Options;
 use crate::recovered::Recovered;
 use crate::retire::FindCovered;
+use crate::submit::Submitter;
 use crate::tasks::Tasks;
 use crate::uploader::Uploaded;
 
@@ -32,6 +33,7 @@ pub struct Monitor {
     address: SocketAddr,
     identity: Identity,
     buffer: Arc<Buffer>,
+    submitter: Submitter,
     progress: watch::Receiver<Progress>,
     uploaded: watch::Receiver<Uploaded>,
     blocked: Blocked,
@@ -74,9 +76,9 @@ impl Monitor {
         let instruments = world.instruments.clone();
         let tasks = Tasks::spawn(options, world, recovered, listener, address)?;
         let (progress, uploaded) = (tasks.progress.clone(), tasks.uploaded.clone());
-        let (blocked, gauges) = (tasks.blocked(), tasks.gauges.clone());
+        let (blocked, gauges, submitter) = (tasks.blocked(), tasks.gauges.clone(), tasks.submitter.clone());
         let done = tokio::spawn(tasks.run(stop));
-        Ok(Self { address, identity, buffer, progress, uploaded, blocked, instruments, gauges, done })
+        Ok(Self { address, identity, buffer, submitter, progress, uploaded, blocked, instruments, gauges, done })
     }
 
     /// Where it listens.
@@ -108,6 +110,11 @@ impl Monitor {
     pub fn register(&self, registry: &mut Registry) {
         self.instruments.register(registry);
         registry.register_collector(Box::new(self.gauges.clone()));
+    }
+
+    /// Something that takes lines in which do not come over a connection.
+    pub fn submitter(&self) -> Submitter {
+        self.submitter.clone()
     }
 
     /// Something that rotates this monitor, to be called at each tick, for

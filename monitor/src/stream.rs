@@ -1,8 +1,9 @@
 //! Stream: one connection's bytes, from read to read, without its socket.
 //!
 //! A stream opens either with a hello, and is then read in lines that are
-//! acknowledged, or with anything else, and is then read in objects. Between
-//! reads it keeps the partial line, or the head of a line that is too long.
+//! acknowledged, or with anything else, and is then read in objects. The body
+//! of a submission is read in lines from its first byte. Between reads a stream
+//! keeps the partial line, or the head of a line that is too long.
 //!
 //! What must hold: what is handed over does not depend on how the bytes were
 //! cut into reads; no more than [`MAX_LINE`] bytes are kept.
@@ -17,6 +18,7 @@ use crate::buffer::Buffer;
 use crate::ingest::Ingest;
 use crate::intake::{Arrival, Intake, Rest};
 use crate::quarantine::KEPT;
+use crate::tally::Tally;
 
 /// One connection's bytes.
 #[derive(Debug)]
@@ -34,6 +36,7 @@ enum Phase {
     Opening,
     Plain,
     Acking(Box<Answers>),
+    Body(Box<Tally>),
 }
 
 /// What is kept between reads.
@@ -60,6 +63,19 @@ impl Stream {
     /// A stream of which nothing was read yet.
     pub(crate) fn new() -> Self {
         Self { phase: Phase::Opening, held: Held::Partial(Vec::new()), hello_refused: false }
+    }
+
+    /// The body of a submission.
+    pub(crate) fn of_body(tally: Tally) -> Self {
+        Self { phase: Phase::Body(Box::new(tally)), ..Self::new() }
+    }
+
+    /// What was handed over of a body.
+    pub(crate) fn tally(&mut self) -> Option<&mut Tally> {
+        match &mut self.phase {
+            Phase::Body(tally) => Some(tally),
+            _ => None,
+        }
     }
 
     /// The conversation, if the client asked for one.
@@ -91,7 +107,7 @@ impl Stream {
     pub(crate) fn untaken(&self) -> usize {
         match &self.phase {
             Phase::Acking(answers) => answers.held(),
-            Phase::Plain | Phase::Opening => 0,
+            Phase::Plain | Phase::Opening | Phase::Body(_) => 0,
         }
     }
 
@@ -100,7 +116,7 @@ impl Stream {
         match self.phase {
             // Behind a hello there may be lines already.
             Phase::Acking(_) | Phase::Opening => 1 + REPORT_BYTES,
-            Phase::Plain => 1,
+            Phase::Plain | Phase::Body(_) => 1,
         }
     }
 
@@ -125,7 +141,7 @@ impl Stream {
         let rest = match &self.phase {
             Phase::Opening => Rest::Partial(at),
             Phase::Plain => intake.objects(at..to, arrival),
-            Phase::Acking(_) => intake.lines(at..to, arrival),
+            Phase::Acking(_) | Phase::Body(_) => intake.lines(at..to, arrival),
         };
         self.hand_over(intake, &ingest.buffer)?;
         self.keep(rest, &intake.input[..to]);
@@ -152,6 +168,21 @@ impl Stream {
         let _ = self.hand_over(intake, &ingest.buffer);
     }
 
+    /// A body has ended: its last line needs no newline.
+    pub(crate) fn end_body(&mut self, intake: &mut Intake, arrival: Arrival, buffer: &Buffer) -> Result<(), Refusal> {
+        match std::mem::replace(&mut self.held, Held::Partial(Vec::new())) {
+            Held::Partial(partial) if partial.is_empty() => {}
+            Held::Partial(partial) => {
+                let end = partial.len();
+                intake.input[..end].copy_from_slice(&partial);
+                intake.input[end] = b'\n';
+                intake.lines(0..end + 1, arrival);
+            }
+            Held::TooLong(head) => intake.chunk.line(Err((Reject::LineTooLong, &head)), arrival),
+        }
+        self.hand_over(intake, buffer)
+    }
+
     /// Puts what is kept in front of what was read and says where judging
     /// begins; `None` when there is nothing to judge yet.
     fn join(&mut self, intake: &mut Intake, read: Range<usize>, arrival: Arrival) -> Option<usize> {
@@ -159,7 +190,7 @@ impl Stream {
             Held::Partial(partial) => {
                 let new = &intake.input[read.clone()];
                 let completes = match self.phase {
-                    Phase::Acking(_) => memchr(b'\n', new).is_some(),
+                    Phase::Acking(_) | Phase::Body(_) => memchr(b'\n', new).is_some(),
                     Phase::Plain | Phase::Opening => partial.is_empty() || memchr2(b'\n', b'}', new).is_some(),
                 };
                 if !completes && read.end <= MAX_LINE {
@@ -175,7 +206,7 @@ impl Stream {
                 let newline = memchr(b'\n', &intake.input[read.clone()])?;
                 let rejected = (Reject::LineTooLong, &head[..]);
                 match self.phase {
-                    Phase::Acking(_) => intake.chunk.line(Err(rejected), arrival),
+                    Phase::Acking(_) | Phase::Body(_) => intake.chunk.line(Err(rejected), arrival),
                     _ => intake.chunk.reject(rejected.0, rejected.1, arrival),
                 }
                 Some(read.start + newline + 1)
@@ -235,7 +266,8 @@ impl Stream {
                 answers.handed_over(chunk.lines.consumed, &chunk.reports);
                 Ok(())
             }
-            _ => buffer.push(chunk, &intake.input, None).map_err(|_| Refusal::Superseded),
+            Phase::Body(tally) => tally.hand_over(chunk, &intake.input, buffer).map_err(|_| Refusal::Superseded),
+            _ => buffer.push(chunk, &intake.input, None).map(|_| ()).map_err(|_| Refusal::Superseded),
         }
     }
 

@@ -33,6 +33,7 @@ use crate::recovered::Recovered;
 use crate::retire::Retirement;
 use crate::room::Room;
 use crate::status::Reporter;
+use crate::submit::Submitter;
 use crate::upkeep::Upkeep;
 use crate::uploader::{Sides, Uploaded, Uploader};
 
@@ -49,6 +50,8 @@ pub(crate) struct Tasks {
     pub(crate) uploaded: watch::Receiver<Uploaded>,
     /// What is told of it at a scrape.
     pub(crate) gauges: Gauges,
+    /// Takes in what does not come over a connection.
+    pub(crate) submitter: Submitter,
     buffer: Arc<Buffer>,
     health: Arc<Health>,
     id: MonitorId,
@@ -111,6 +114,8 @@ impl Tasks {
             uploaded: has_uploaded.clone(),
             blocked: health.blocked(),
         };
+        let submitter =
+            Submitter { ingest: Arc::clone(&ingest), reasons: health.reasons(), tasks: connections.clone() };
         let reporter = Reporter {
             disk: Arc::clone(&disk),
             folder: folder.clone(),
@@ -160,6 +165,7 @@ impl Tasks {
             progress: progressed,
             uploaded: has_uploaded,
             gauges,
+            submitter,
             buffer,
             health,
             committer: committer.spawn()?,

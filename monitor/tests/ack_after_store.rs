@@ -5,15 +5,16 @@
 mod support;
 
 use std::future::Future;
+use std::num::NonZeroU64;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hourglass_monitor::{AckAfter, Activity, MonitorError};
+use hourglass_monitor::{AckAfter, Activity, MonitorError, Submission, Why};
 use log::seal::{Final, seal};
-use schema::{Metrics, Micros, MonitorId, ServerFrame};
+use schema::{ClientId, Metrics, Micros, MonitorId, ServerFrame};
 use storage::layout::{self, DatedName};
 use storage::{Created, FileStore, Key, Linked, Listed, SimDisk, Store, StoreError};
 use support::{Bed, Client, lines, message, soon, until};
@@ -182,6 +183,42 @@ async fn nothing_is_acknowledged_before_the_store_has_it() {
     client.send("no message\n").await;
     client.acked(11).await;
     running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_submission_is_answered_once_the_store_has_it() {
+    for key in [None, Some((ClientId::new("c").unwrap(), NonZeroU64::MIN))] {
+        let (mut bed, store) = gated(Gate::Open);
+        // An answer does not wait for the next regular round.
+        bed.options.upload_every = Duration::from_secs(3600);
+        let running = bed.start().await;
+        let submitter = running.monitor.submitter();
+        let submission = |text: String| {
+            let (key, lines) = (key.clone(), Box::new(std::io::Cursor::new(text)));
+            Submission { peer: ([127, 0, 0, 1], 9).into(), key, lines }
+        };
+        let held = store.hold();
+        let mut submitting = Box::pin(submitter.submit(submission(lines("a", 0..9))));
+        let early = tokio::time::timeout(Duration::from_millis(300), &mut submitting).await;
+        assert!(early.is_err(), "{early:?}");
+        soon("an append", held).await;
+        store.set(Gate::Open);
+        assert_eq!(soon("an answer", submitting).await.unwrap().messages, 9);
+        assert_eq!(store.stored().await.0.len(), 9);
+        // Lines that leave nothing to upload are answered too.
+        soon("an answer", submitter.submit(submission("no message\n\n".to_owned()))).await.unwrap();
+
+        let held = store.hold();
+        let submitting = submitter.submit(submission(lines("a", 0..20)));
+        let sealing = async {
+            soon("an append", held).await;
+            store.seal().await;
+            store.set(Gate::Open);
+        };
+        let refused = tokio::join!(submitting, sealing).0.unwrap_err();
+        assert!(matches!(refused.why, Why::Sealed { .. }), "{refused:?}");
+        assert!(matches!(running.monitor.wait().await, Err(MonitorError::Sealed { .. })));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

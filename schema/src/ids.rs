@@ -75,6 +75,9 @@ impl MonitorId {
     }
 }
 
+/// Between a scope and an id: in neither.
+const SCOPE_END: char = '\u{1f}';
+
 /// A client of the ack protocol: 1 to 128 bytes of UTF-8 without control characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(Arc<str>);
@@ -85,6 +88,33 @@ impl ClientId {
     pub fn new(id: &str) -> Result<Self, Error> {
         const ALLOWED: &str = "1 to 128 bytes of UTF-8 without control characters";
         ServiceName::allows(id).then(|| ClientId(id.into())).ok_or_else(|| Error::invalid("client id", id, ALLOWED))
+    }
+
+    /// The most bytes a scope's name can have: with its id it fits the journal's 255.
+    pub const MAX_SCOPE_BYTES: usize = 126;
+
+    /// The client `id` of a scope, such as the holder of a token: the same as no client of another scope, nor as one
+    /// without. As text the scope, U+001F, and the id; nobody can name that from outside, for it has a control character.
+    ///
+    /// # Errors
+    /// If `id` could not be a client's, or `scope` is empty, longer than 126 bytes, or has a control character.
+    pub fn scoped(scope: &str, id: &str) -> Result<Self, Error> {
+        const ALLOWED: &str = "1 to 126 bytes of UTF-8 without control characters";
+        let id = Self::new(id)?;
+        let fits = ServiceName::allows(scope) && scope.len() <= Self::MAX_SCOPE_BYTES;
+        let text = || ClientId(format!("{scope}{SCOPE_END}{id}").into());
+        fits.then(text).ok_or_else(|| Error::invalid("scope", scope, ALLOWED))
+    }
+
+    /// An id as [`as_str`](Self::as_str) gave it, of a scope or without.
+    ///
+    /// # Errors
+    /// If it is neither.
+    pub fn recorded(text: &str) -> Result<Self, Error> {
+        match text.split_once(SCOPE_END) {
+            Some((scope, id)) => Self::scoped(scope, id),
+            None => Self::new(text),
+        }
     }
 }
 
@@ -210,6 +240,24 @@ mod tests {
         assert!(MonitorId::new("web-1.eu_west").is_ok());
         for id in ["", ".", "..", ".hidden", "a/b", "ä", "import-x", &"x".repeat(65)] {
             assert!(MonitorId::new(id).is_err(), "{id:?}");
+        }
+    }
+
+    #[test]
+    fn a_client_of_a_scope_is_nobody_elses_and_cannot_be_named_from_outside() {
+        let scoped = ClientId::scoped("ingest", "web-1").unwrap();
+        assert_ne!(scoped, ClientId::scoped("ingestw", "eb-1").unwrap());
+        assert_ne!(scoped, ClientId::new("web-1").unwrap());
+        assert!(ClientId::new(scoped.as_str()).is_err());
+        assert_eq!(ClientId::recorded(scoped.as_str()), Ok(scoped));
+        assert_eq!(ClientId::recorded("web-1"), ClientId::new("web-1"));
+        let longest = ClientId::scoped(&"s".repeat(126), &"c".repeat(128)).unwrap();
+        assert_eq!(longest.as_str().len(), 255, "what the journal takes");
+        for (scope, id) in [("", "c"), ("s", ""), ("a\u{1f}b", "c"), ("a", "b\u{1f}c"), (&"s".repeat(127), "c")] {
+            assert!(ClientId::scoped(scope, id).is_err(), "{scope:?} {id:?}");
+        }
+        for text in ["\u{1f}c", "s\u{1f}", "a\u{1f}b\u{1f}c", "\u{7f}"] {
+            assert!(ClientId::recorded(text).is_err(), "{text:?}");
         }
     }
 

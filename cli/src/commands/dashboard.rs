@@ -24,6 +24,6 @@ pub(super) async fn run(settings: Settings) -> Result<Outcome> {
     stdout::line(&format!("serving http://{}", dashboard.address()))?;
     let (registry, roster) =
         (instruments::registry(&place.clock), Roster { store: Some(place.clone()), ..Roster::default() });
-    dashboard.serve(web::world(&place, registry, roster), stop).await?;
+    dashboard.serve(web::world(&place, registry, roster, None), stop).await?;
     Ok(Outcome::Fine)
 }

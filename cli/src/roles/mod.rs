@@ -4,6 +4,7 @@
 //! What must hold: every task has an owner here that awaits it; one token stops them all; a role that cannot go on
 //! stops the others, which drain.
 
+mod ingest;
 mod last_schedule;
 mod monitoring;
 mod readiness;
@@ -15,6 +16,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use dashboard::Ingest;
 use monitor::Progress;
 use prometheus_client::registry::Registry;
 use scheduler::Schedule;
@@ -55,6 +57,8 @@ pub(crate) struct Running {
     pub(crate) monitor: Option<Watched>,
     /// The newest manifest this process saw built; 0 before.
     pub(crate) built: watch::Receiver<u64>,
+    /// What takes in what is posted over HTTP, until that is served.
+    ingest: Option<Arc<dyn Ingest>>,
     tasks: JoinSet<Result<()>>,
     stop: CancellationToken,
 }
@@ -90,6 +94,7 @@ impl Running {
             next_tick: schedule.next(place.clock.now()),
             monitor: None,
             built,
+            ingest: None,
             tasks: JoinSet::new(),
             stop,
         };
@@ -113,7 +118,8 @@ impl Running {
         }
         if let Some(dashboard) = dashboard {
             running.http = Some(dashboard.address());
-            let (world, token) = (web::world(place, registry, roster), running.stop.clone());
+            let world = web::world(place, registry, roster, running.ingest.take());
+            let token = running.stop.clone();
             running.tasks.spawn(async move { Ok(dashboard.serve(world, token).await?) });
         }
         Ok(running)
@@ -131,6 +137,7 @@ impl Running {
         monitor.register(registry);
         roster.monitor = Some(monitor.blocked());
         self.address = Some(monitor.local_addr());
+        self.ingest = Some(Arc::new(ingest::Posted(monitor.submitter())));
         let (refreshed, on_refreshed) = (watch::Sender::new(None), watch::Sender::new(Micros::MIN));
         self.monitor = Some(Watched { progress: monitor.progress(), refreshed: refreshed.subscribe() });
         let published = on_refreshed.subscribe();

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
-use dashboard::{Dashboard, Metrics, World};
+use dashboard::{Dashboard, Ingest, Metrics, World};
 use prometheus_client::registry::Registry;
 
 use crate::advice::Advice;
@@ -31,8 +31,8 @@ pub(crate) async fn listen(settings: &Settings, wanted: bool) -> Result<Option<D
     dashboard.advise("choose another one with --http, as in --http 127.0.0.1:0, or none with --http off").map(Some)
 }
 
-/// What it answers from.
-pub(crate) fn world(place: &Place, registry: Registry, readiness: Roster) -> World {
+/// What it answers from, and what takes in what is posted.
+pub(crate) fn world(place: &Place, registry: Registry, readiness: Roster, ingest: Option<Arc<dyn Ingest>>) -> World {
     World {
         reader: place.reader().with_cache(CACHE),
         clock: Arc::clone(&place.clock),
@@ -40,6 +40,7 @@ pub(crate) fn world(place: &Place, registry: Registry, readiness: Roster) -> Wor
         operations: Arc::new(Operator(place.clone())),
         metrics: Metrics::over(registry),
         readiness: Arc::new(readiness),
+        ingest,
     }
 }
 

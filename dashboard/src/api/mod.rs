@@ -1,13 +1,14 @@
-//! The API, version 1: what `query`, `services` and `cat` answer, over HTTP.
+//! The API, version 1: what `query`, `services` and `cat` answer, over HTTP; and messages in.
 
 mod formats;
+pub(crate) mod messages;
 mod parameters;
 mod query;
 mod raw;
 mod services;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::server::Asked;
 
@@ -17,4 +18,5 @@ pub(crate) fn routes() -> Router<Asked> {
         .route("/api/v1/query", get(query::answer))
         .route("/api/v1/services", get(services::list))
         .route("/api/v1/messages/raw", get(raw::lines))
+        .route("/api/v1/messages", post(messages::post))
 }

@@ -143,7 +143,11 @@ mod tests {
             messages: 1000,
             queue_len: 31,
             rejected: [(Reject::EmptyLine, 4), (Reject::InvalidJson, 5)].into_iter().collect(),
-            clients: [(ClientId::new("é").unwrap(), ClientCount { consumed: 9, rejected: 1 })].into(),
+            clients: [
+                (ClientId::new("é").unwrap(), ClientCount { consumed: 9, rejected: 1 }),
+                (ClientId::scoped("token", "é").unwrap(), ClientCount { consumed: 7, rejected: 0 }),
+            ]
+            .into(),
             services: [ServiceName::new("a,b").unwrap()].into(),
             before: Some(Closed { start: Position::new(2, 0), tick: Micros::MIN, last, files: vec![file; 2] }),
         }

@@ -81,7 +81,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn clients(&mut self) -> Result<BTreeMap<ClientId, ClientCount>, Malformed> {
         let mut clients = BTreeMap::new();
         for _ in 0..self.u32()? {
-            let id = ClientId::new(self.text()?).map_err(|_| "a client id is not one")?;
+            let id = ClientId::recorded(self.text()?).map_err(|_| "a client id is not one")?;
             clients.insert(id, ClientCount { consumed: self.u64()?, rejected: self.u64()? });
         }
         Ok(clients)
@@ -147,7 +147,7 @@ impl Body {
         self.bytes(&value.to_le_bytes())
     }
 
-    /// Names are at most 128 bytes by their types.
+    /// Names are at most 128 bytes by their types, clients of a scope at most 255.
     pub(crate) fn text(&mut self, text: &str) -> &mut Self {
         debug_assert!(text.len() <= 255);
         self.bytes(&[text.len() as u8]).bytes(text.as_bytes())

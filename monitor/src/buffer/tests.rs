@@ -84,7 +84,7 @@ fn a_superseded_connection_hands_over_nothing_and_the_newer_one_starts_after_it(
     let mut full = Filling::default();
     buffer.next(&mut full);
     assert_eq!((full.batch.messages, full.batch.rejected.total()), (1, 0));
-    buffer.release(&full.batch.clients);
+    buffer.release(&full.batch.clients, None);
     assert_eq!(newer.durable.borrow().count, lines(3));
     assert_eq!(older.durable.borrow().epoch, newer.epoch);
 }

@@ -59,7 +59,7 @@ proptest! {
             match step {
                 Step::Commit(client, lines) => {
                     committed[client] += lines;
-                    held.hold(&[(id(client), count(committed[client]))], None);
+                    held.hold(&[(id(client), count(committed[client]))], None, None);
                 }
                 Step::Begin => {
                     held.begin();
@@ -74,7 +74,7 @@ proptest! {
                 prop_assert_eq!(session.durable.borrow().count, count(released));
             }
             let state = held.held.lock();
-            prop_assert!(state.waiting.len() <= CLIENTS && state.in_round.len() <= CLIENTS, "bounded");
+            prop_assert!(state.waiting.clients.len() <= CLIENTS && state.in_round.clients.len() <= CLIENTS, "bounded");
         }
     }
 }
@@ -92,8 +92,8 @@ async fn a_round_is_wanted_for_what_no_round_has_begun_for() {
     assert!(wanted().await, "for what was recovered");
     held.begin();
     assert!(!wanted().await);
-    held.hold(&[], None);
+    held.hold(&[], None, None);
     assert!(!wanted().await, "no client waits for this commit");
-    held.hold(&[(id(0), count(2))], None);
+    held.hold(&[(id(0), count(2))], None, None);
     assert!(wanted().await);
 }

@@ -63,7 +63,7 @@ fn handed_over<'a>(reads: impl Iterator<Item = &'a [u8]>) -> (Vec<u8>, Vec<u8>, 
     let mut full = Filling::default();
     ingest.buffer.next(&mut full);
     let batch = &full.batch;
-    ingest.buffer.release(&batch.clients);
+    ingest.buffer.release(&batch.clients, None);
     if let Some(answers) = stream.answers() {
         while !answers.complete() {
             let mut frames = Vec::new();

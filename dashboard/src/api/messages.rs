@@ -1,0 +1,233 @@
+//! `POST /api/v1/messages`: lines in, counts out, once everything is durable.
+//!
+//! In: NDJSON, or one JSON array whose elements are lines, perhaps gzipped; with `Idempotency-Key`, whose lines they
+//! are and the number of the first. Out: 200 with how many lines were accepted and rejected, or a problem.
+//!
+//! What must hold: 200 only for what is durable (`ack.after`); a request that is refused for what it is (400, 408, 413,
+//! 415, 429) has handed over nothing; 409 says where the client's lines go on; whatever says Retry-After may be sent
+//! again as it was, exactly once if it has a key. A page of another site cannot post: the types asked for are ones
+//! that a browser asks leave for first.
+
+mod array;
+mod body;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU64;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use schema::ClientId;
+use serde_json::{Map, Value, json};
+
+pub(crate) use self::body::Bodies;
+use self::body::{Packing, Unusable, Whole};
+use crate::ingest::{Ingest, NotTaken, Submission, Taken, Why};
+use crate::problem::{self, Problem};
+use crate::server::Asked;
+
+/// A client, and the number of a line.
+type Key = (ClientId, NonZeroU64);
+
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+const TYPES: [&str; 5] =
+    ["application/x-ndjson", "application/json", "application/ndjson", "application/jsonl", "application/x-jsonlines"];
+
+/// Seconds after which to try again.
+const SOON: u32 = 1;
+
+/// An answer other than 200.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    status: StatusCode,
+    title: &'static str,
+    detail: String,
+    members: Map<String, Value>,
+    retry: bool,
+}
+
+/// Takes messages in.
+pub(crate) async fn post(State(asked): State<Asked>, request: Request) -> Result<Response, Refused> {
+    let (parts, body) = request.into_parts();
+    let (ingest, packing, key) = match admitted(&asked, &parts.headers) {
+        Ok(admitted) => admitted,
+        // Who asks first whether to go on has sent nothing yet.
+        Err(refused) if parts.headers.contains_key(header::EXPECT) => return Err(refused),
+        Err(refused) => {
+            body::pass_over(body).await;
+            return Err(refused);
+        }
+    };
+    let whole = checked(asked.bodies.fetch(body, packing).await?).await?;
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);
+    let peer = peer.unwrap_or_else(|| (Ipv4Addr::UNSPECIFIED, 0).into());
+    let taken = ingest.submit(Submission { peer, key, lines: whole.lines() }).await?;
+    Ok(answer(&taken))
+}
+
+/// What can be said before the body is here.
+fn admitted(asked: &Asked, headers: &HeaderMap) -> Result<(Arc<dyn Ingest>, Packing, Option<Key>), Refused> {
+    let ingest = asked.world.ingest.clone().ok_or_else(Refused::nobody)?;
+    typed(headers)?;
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > body::SENT) {
+        return Err(body::too_large().into());
+    }
+    // Until tokens say who asks, all clients are of one world: the one of TCP without a token.
+    let scope = None;
+    let (packing, key) = (packing(headers)?, key(headers, scope)?);
+    ingest.ready()?;
+    Ok((ingest, packing, key))
+}
+
+fn answer(taken: &Taken) -> Response {
+    let rejects: Vec<Value> = taken.rejects.iter().map(|(line, why)| json!({ "line": line, "reason": why })).collect();
+    let unnamed = taken.rejected - taken.rejects.len() as u64;
+    let mut body = json!({
+        "accepted": taken.accepted,
+        "rejected": taken.rejected,
+        "skipped": taken.skipped,
+        "messages": taken.messages,
+        "rejects": rejects,
+        "monitor": taken.monitor,
+    });
+    if unnamed > 0 {
+        body["rejects_not_listed"] = unnamed.into();
+    }
+    if let Some(resume) = taken.resume {
+        body["resume"] = resume.into();
+    }
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    (headers, format!("{body}\n")).into_response()
+}
+
+/// Unpacks it once where that can go wrong, on a thread for such work.
+async fn checked(whole: Whole) -> Result<Whole, Refused> {
+    let checking = tokio::task::spawn_blocking(move || whole.check().map(|()| whole));
+    let checked = checking.await.unwrap_or_else(|_| Err(Unusable::Broken("unpacking it failed".to_owned())));
+    Ok(checked?)
+}
+
+fn typed(headers: &HeaderMap) -> Result<(), Refused> {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|given| given.to_str().ok()).unwrap_or_default();
+    let essence = given.split(';').next().unwrap_or_default().trim();
+    if TYPES.iter().any(|known| known.eq_ignore_ascii_case(essence)) {
+        return Ok(());
+    }
+    let detail = format!("Content-Type is {given:?} and must be one of {}", TYPES.join(", "));
+    Err(Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "messages come as NDJSON or JSON", detail))
+}
+
+fn packing(headers: &HeaderMap) -> Result<Packing, Refused> {
+    let given = headers.get(header::CONTENT_ENCODING).map_or("identity", |given| given.to_str().unwrap_or_default());
+    match given.trim().to_ascii_lowercase().as_str() {
+        "identity" => Ok(Packing::None),
+        "gzip" | "x-gzip" => Ok(Packing::Gzip),
+        _ => {
+            let detail = format!("Content-Encoding is {given:?} and must be gzip, or not be there");
+            Err(Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "messages come as they are or gzipped", detail))
+        }
+    }
+}
+
+/// `<client>/<number of the first line>`: a client of this scope, if there is one, or else as over TCP.
+fn key(headers: &HeaderMap, scope: Option<&str>) -> Result<Option<Key>, Refused> {
+    let mut given = headers.get_all(KEY).iter();
+    let Some(text) = given.next() else { return Ok(None) };
+    let parsed = || {
+        let (client, number) = std::str::from_utf8(text.as_bytes()).ok()?.rsplit_once('/')?;
+        let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+        let client = scope.map_or_else(|| ClientId::new(client), |scope| ClientId::scoped(scope, client));
+        Some((client.ok()?, digits.then(|| number.parse().ok()).flatten()?))
+    };
+    match parsed() {
+        Some(key) if given.next().is_none() => Ok(Some(key)),
+        _ => {
+            let detail = format!(
+                "Idempotency-Key is {text:?} and must be <client>/<number of the first line>, once: a client id of 1 to \
+                 128 bytes, and a number from 1"
+            );
+            Err(Problem::bad_request(detail).into())
+        }
+    }
+}
+
+impl Refused {
+    fn new(status: StatusCode, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, title, detail: detail.into(), members: Map::new(), retry: false }
+    }
+
+    /// This process takes no messages.
+    fn nobody() -> Self {
+        let detail = "messages are taken by `hourglass up`, and by `hourglass monitor` with --http: post them there";
+        Self::new(StatusCode::NOT_FOUND, "no messages are taken here", detail)
+    }
+
+    fn again(self) -> Self {
+        Self { retry: true, ..self }
+    }
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        let (status, title, detail) = problem.into_parts();
+        Self::new(status, title, detail)
+    }
+}
+
+impl From<Unusable> for Refused {
+    fn from(unusable: Unusable) -> Self {
+        match unusable {
+            Unusable::TooLarge(detail) => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than allowed", detail)
+            }
+            Unusable::NoMemory => {
+                let detail = "other requests' bodies take up what memory there is for them: send it again in a moment";
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "too much at the same time", detail).again()
+            }
+            Unusable::TooSlow => {
+                let detail = "the body did not arrive within a minute: send less at once";
+                Self::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive", detail)
+            }
+            Unusable::Broken(detail) => Problem::bad_request(detail).into(),
+        }
+    }
+}
+
+impl From<NotTaken> for Refused {
+    fn from(NotTaken { why, detail, handed_over }: NotTaken) -> Self {
+        let new = |status, title| Self::new(status, title, detail.clone());
+        let mut refused = match why {
+            Why::Later => new(StatusCode::SERVICE_UNAVAILABLE, "not all of it was taken in: send it again").again(),
+            Why::Sealed => new(StatusCode::SERVICE_UNAVAILABLE, "this monitor was sealed"),
+            Why::TooManyClients => new(StatusCode::INSUFFICIENT_STORAGE, "no more clients can be remembered"),
+            Why::Broken => new(StatusCode::INTERNAL_SERVER_ERROR, "the lines could not be taken in"),
+            Why::Conflict { resume } => {
+                let mut refused = new(StatusCode::CONFLICT, "the client's lines go on elsewhere");
+                refused.members.insert("resume".to_owned(), resume.into());
+                refused
+            }
+        };
+        refused.members.insert("handed_over".to_owned(), handed_over.into());
+        if why == Why::Sealed {
+            refused.members.insert("sealed".to_owned(), true.into());
+        }
+        refused
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let Self { status, title, detail, members, retry } = self;
+        let mut response = problem::respond(status, title, &detail, members);
+        if retry {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(SOON));
+        }
+        response
+    }
+}
