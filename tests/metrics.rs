@@ -203,12 +203,17 @@ fn every_role_tells_its_own() {
 }
 
 #[test]
-fn a_monitor_without_room_is_not_ready_and_says_why() {
-    // In memory there is always less than a tebibyte free.
+fn a_monitor_without_room_is_not_ready_and_says_why_until_there_is_room() {
+    // A disk in memory can be filled at once, and needs no root.
     let folder = tempfile::tempdir_in("/dev/shm").unwrap();
-    let up = Hourglass::start(folder.path(), "up --data DATA --disk-reserve 1TiB");
+    let free = rustix::fs::statvfs(folder.path()).map(|system| system.f_bavail * system.f_frsize).unwrap();
+    let room = (free / 4).min(128 << 20);
+    let up = Hourglass::start(folder.path(), &format!("up --data DATA --disk-reserve {}B", free - room));
     let http = up.http.unwrap();
-    assert_eq!(get(http, "/readyz").0, 200, "nothing was refused yet");
+    assert_eq!(get(http, "/readyz").0, 200);
+
+    let ballast = fs::File::create(folder.path().join("ballast")).unwrap();
+    rustix::fs::fallocate(&ballast, rustix::fs::FallocateFlags::empty(), 0, 2 * room).unwrap();
     send_plain(up.address, &[&message("a", now_micros(), 1)]);
     until("the monitor not to be ready", || get(http, "/readyz").0 == 503);
     let (_, kind, problem) = get_as(http, "/readyz", "*/*");
@@ -221,21 +226,80 @@ fn a_monitor_without_room_is_not_ready_and_says_why() {
     assert_eq!(scrape.get("hourglass_monitor_disk_room_bytes"), 0.0);
     assert_eq!(scrape.get("hourglass_monitor_committed_messages_total"), 0.0);
     assert_eq!(get(http, "/healthz").0, 200, "to start it again would not help");
+
+    ballast.set_len(0).unwrap();
+    until("the monitor to be ready again", || get(http, "/readyz").0 == 200);
+    let scrape = Scrape::of(http);
+    assert_eq!(scrape.get("hourglass_monitor_intake_blocked{reason=\"disk\"}"), 0.0);
+    until("the message to be durable", || Scrape::of(http).get("hourglass_monitor_committed_messages_total") == 1.0);
 }
 
 #[test]
-fn a_dashboard_is_ready_while_its_store_answers() {
+fn a_tick_is_told_by_who_rotates_and_by_who_rebuilds() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = Hourglass::start(folder.path(), "up --data DATA --schedule *_*_*_*_*_* --upload-every 100ms");
+    let http = up.http.unwrap();
+    let lines: Vec<String> = (0..LINES).map(|n| message("checkout", now_micros(), n)).collect();
+    let mut client = AckingClient::connect(up.address, "me").unwrap();
+    assert!(client.send(lines.iter().map(String::as_str)) && client.await_ack(LINES));
+    until("the batch to cover it", || Scrape::of(http).get("hourglass_scheduler_covered_messages") == LINES as f64);
+    let scrape = Scrape::of(http);
+    assert!(scrape.get("hourglass_monitor_rotations_total") >= 1.0);
+    assert!(scrape.get("hourglass_monitor_cuts_published_total") >= 1.0);
+    assert!(scrape.get("hourglass_monitor_generation") > scrape.get("hourglass_monitor_cuts_published_total"));
+    assert!(scrape.get("hourglass_scheduler_manifest_number") >= 1.0);
+    assert!(scrape.get("hourglass_scheduler_rebuilds_total{outcome=\"published\"}") >= 1.0);
+    assert!(scrape.get("hourglass_scheduler_files_read_total") >= 1.0);
+    assert!(scrape.get("hourglass_scheduler_files_written_total") >= 1.0);
+    assert_eq!(scrape.get("hourglass_scheduler_failures_total"), 0.0);
+}
+
+#[test]
+fn a_store_that_is_away_is_told_until_it_is_caught_up_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let line = "up --data DATA --ack-after store --upload-every 100ms --rebuild-wait 1s --schedule *_*_*_*_*_*";
+    let up = Hourglass::start(data, line);
+    let http = up.http.unwrap();
+    fs::rename(data.join("store"), data.join("elsewhere")).unwrap();
+    fs::write(data.join("store"), "in its place").unwrap();
+    let mut client = AckingClient::connect(up.address, "me").unwrap();
+    assert!(client.send([message("a", now_micros(), 1).as_str()]));
+    until("it to be told", || {
+        let scrape = Scrape::of(http);
+        ["monitor_upload_failures_total", "monitor_upload_lag_bytes", "monitor_upload_behind_seconds"]
+            .iter()
+            .chain(&["monitor_cuts_waiting", "scheduler_missing_cuts_total"])
+            .all(|name| scrape.get(&format!("hourglass_{name}")) > 0.0)
+    });
+    assert_eq!(Scrape::of(http).get("hourglass_monitor_ack_seconds_count"), 0.0, "nothing was acknowledged");
+    assert_eq!(get(http, "/readyz").0, 200, "it goes on receiving, and is not late yet");
+
+    fs::remove_file(data.join("store")).unwrap();
+    fs::rename(data.join("elsewhere"), data.join("store")).unwrap();
+    assert!(client.await_ack(1));
+    until("nothing to be lacking", || Scrape::of(http).get("hourglass_monitor_upload_behind_seconds") == 0.0);
+    let scrape = Scrape::of(http);
+    assert_eq!(scrape.get("hourglass_monitor_ack_seconds_count"), 1.0);
+    assert!(scrape.get("hourglass_monitor_ack_seconds_sum") > 0.1, "it counts the wait for the store");
+}
+
+#[test]
+fn a_dashboard_and_a_scheduler_are_ready_while_their_store_answers() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
     let up = Hourglass::start(data, "up --data DATA");
     let dashboard = Hourglass::serving(data, "dashboard --data DATA --http 127.0.0.1:0");
-    assert_eq!(get(dashboard.address, "/readyz").0, 200);
+    let scheduler = Scheduling::start(data);
+    assert_eq!((get(dashboard.address, "/readyz").0, get(scheduler.1, "/readyz").0), (200, 200));
     fs::rename(data.join("store"), data.join("elsewhere")).unwrap();
-    let (status, problem) = get(dashboard.address, "/readyz");
-    assert!(status == 503 && problem.contains("there is no store"), "{status} {problem}");
+    for http in [dashboard.address, scheduler.1] {
+        let (status, problem) = get(http, "/readyz");
+        assert!(status == 503 && problem.contains("there is no store"), "{status} {problem}");
+    }
     assert_eq!(get(up.http.unwrap(), "/readyz").0, 200, "a monitor takes messages in all the same");
     fs::rename(data.join("elsewhere"), data.join("store")).unwrap();
-    assert_eq!(get(dashboard.address, "/readyz").0, 200);
+    assert_eq!((get(dashboard.address, "/readyz").0, get(scheduler.1, "/readyz").0), (200, 200));
 }
 
 #[test]

@@ -30,6 +30,7 @@ pub struct Instruments {
     files_written: Counter,
     files_retired: Counter,
     manifest: Gauge,
+    covered: Gauge,
     due: Arc<Mutex<Due>>,
 }
 
@@ -61,6 +62,7 @@ impl Instruments {
             files_written: Counter::default(),
             files_retired: Counter::default(),
             manifest: Gauge::default(),
+            covered: Gauge::default(),
             due: Arc::new(Mutex::new(Due { schedule, done, begun, success: None })),
         }
     }
@@ -80,6 +82,11 @@ impl Instruments {
             Event::Retired { retired } => drop(self.files_retired.inc_by(retired.files as u64)),
             Event::Waiting { .. } | Event::Building { .. } => {}
         }
+    }
+
+    /// A cut was waited for in vain, by who waits beside the scheduler itself.
+    pub fn cut_missing(&self) {
+        self.missing_cuts.inc();
     }
 
     /// Since when a rebuild is due that was not done, if one is.
@@ -109,6 +116,8 @@ impl Instruments {
         counter("files_retired", "Superseded batch view files deleted", &self.files_retired);
         let help = "Number of the newest manifest that was built here, 0 before the first";
         scheduler.register("manifest_number", help, self.manifest.clone());
+        let help = "Messages of monitors that the newest manifest built here covers";
+        scheduler.register("covered_messages", help, self.covered.clone());
     }
 
     fn count(&self, outcome: &Outcome<Built>) {
@@ -116,8 +125,11 @@ impl Instruments {
             Outcome::Published(built) => {
                 self.files_read.inc_by(built.files as u64);
                 self.files_written.inc_by(built.written as u64);
-                let number = built.manifest.as_ref().map_or(0, |manifest| manifest.number);
-                self.manifest.set(i64::try_from(number).unwrap_or(i64::MAX));
+                if let Some(manifest) = &built.manifest {
+                    let covered: u64 = manifest.monitors.iter().map(|monitor| monitor.messages).sum();
+                    self.manifest.set(i64::try_from(manifest.number).unwrap_or(i64::MAX));
+                    self.covered.set(i64::try_from(covered).unwrap_or(i64::MAX));
+                }
                 "published"
             }
             Outcome::Unchanged => "unchanged",

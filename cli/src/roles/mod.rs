@@ -110,6 +110,8 @@ impl Running {
             measured.register(&mut registry);
             registry.register_collector(Box::new(Overdue::new(measured.clone(), &place.clock)));
             roster.scheduler = Some((measured, Arc::clone(&place.clock)));
+            // A folder that is not mounted looks like a store without news.
+            roster.store = (roles == Roles::Scheduler).then(|| place.clone());
             let token = running.stop.clone();
             running.tasks.spawn(async move {
                 rebuilder.run(token).await;

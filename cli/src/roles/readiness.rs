@@ -1,8 +1,8 @@
 //! Whether the roles of a process can do their job now, for `/readyz`.
 //!
-//! A monitor can when it takes messages in; a scheduler when no rebuild is long overdue; a dashboard when its store
-//! answers. Which of them a process has is filled in as they start, so what is asked is never what another role does: a
-//! store that is away leaves a monitor ready.
+//! A monitor can when it takes messages in; a scheduler when no rebuild is long overdue and, on its own, when its
+//! store answers; a dashboard when its store answers. Which of them a process has is filled in as they start, so what
+//! is asked is never what another role does: a store that is away leaves a monitor ready.
 
 use std::sync::Arc;
 

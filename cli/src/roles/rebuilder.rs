@@ -33,17 +33,18 @@ pub(super) async fn start(
     let ticks = Ticks::new(schedule.clone(), &*clock, Some(last));
     let wait = settings.rebuild_wait.0;
     let grace = i64::try_from(settings.views_grace.0.as_micros()).unwrap_or(i64::MAX);
+    let instruments = Instruments::new(schedule.clone(), last, clock.now());
     let work = Rebuilder {
         batch: Batch::new(Arc::clone(&store), Arc::clone(&clock), place.build_options(settings, false), grace),
         own_cut: own_cut.map(|published| OwnCut {
             published,
-            schedule: schedule.clone(),
+            schedule,
             clock: Arc::clone(&clock),
             wait,
+            instruments: instruments.clone(),
         }),
         on_built,
     };
-    let instruments = Instruments::new(schedule, last, clock.now());
     let (measured, time) = (instruments.clone(), Arc::clone(&clock));
     let on_event = Box::new(move |event: &Event<'_, Built>| {
         measured.observe(event, time.now());
@@ -67,6 +68,7 @@ struct OwnCut {
     clock: Arc<dyn Clock>,
     /// How long the next is waited for.
     wait: Duration,
+    instruments: Instruments,
 }
 
 impl OwnCut {
@@ -76,6 +78,7 @@ impl OwnCut {
         let Some(tick) = self.schedule.previous(self.clock.now()) else { return };
         let there = self.published.wait_for(|published| *published >= tick);
         if tokio::time::timeout(self.wait, there).await.is_err() {
+            self.instruments.cut_missing();
             tracing::warn!(%tick, "building without the cut of the monitor in this process");
         }
     }
