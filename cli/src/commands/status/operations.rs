@@ -137,5 +137,6 @@ fn tail(path: &Path) -> std::io::Result<String> {
 fn rejected(line: &str) -> Option<Quarantined> {
     let kept: Value = serde_json::from_str(line).ok()?;
     let text = |name: &str| kept[name].as_str().map(str::to_owned);
-    Some(Quarantined { time: text("time")?, peer: text("peer")?, reason: text("reason")?, line: text("line")? })
+    let time = text("time")?.parse().ok()?;
+    Some(Quarantined { time, peer: text("peer")?, reason: text("reason")?, line: text("line")? })
 }
