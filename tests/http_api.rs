@@ -112,10 +112,10 @@ async fn an_answer_that_has_not_changed_is_not_sent_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn text_is_compressed_for_who_takes_it_under_a_tag_of_its_own() {
     let served = Served::start();
-    let url = format!("http://{}/api/v1/query?{}&format=csv", served.dashboard.address, range());
+    let url = format!("http://{}/api/v1/query?{}&format=json", served.dashboard.address, range());
     let asked =
         |known: &str| Client::new().get(&url).header(ACCEPT_ENCODING, "gzip").header(IF_NONE_MATCH, known).send();
-    let plain = served.get(&format!("/api/v1/query?{}&format=csv", range())).await;
+    let plain = served.get(&format!("/api/v1/query?{}&format=json", range())).await;
     let plain_tag = plain.headers()[ETAG].to_str().unwrap().to_owned();
     let small = asked("none").await.unwrap();
     let tag = small.headers()[ETAG].to_str().unwrap().to_owned();

@@ -119,7 +119,7 @@ fn quarantine(folder: &Path) -> Vec<Quarantined> {
     files.sort();
     let tails = files.iter().rev().take(DAYS).filter_map(|path| tail(path).ok());
     let mut kept: Vec<_> = tails.flat_map(|text| text.lines().filter_map(rejected).collect::<Vec<_>>()).collect();
-    kept.sort_by(|a, b| b.time.cmp(&a.time));
+    kept.sort_by_key(|one| std::cmp::Reverse(one.time));
     kept.truncate(SHOWN);
     kept
 }
