@@ -63,7 +63,7 @@ impl Seen {
         for n in 0..360_u64 {
             for (index, service) in services.iter().enumerate() {
                 let wave = (n as f64 / 40.0 + index as f64).sin().mul_add(0.25, 0.45);
-                let jump = if (n * 7 + index as u64 * 31) % 97 == 0 { 0.25 } else { 0.0 };
+                let jump = if (n * 7 + index as u64 * 31).is_multiple_of(97) { 0.25 } else { 0.0 };
                 lines.push(line(service, end - (360 - n) * MINUTE / 2, wave + jump));
             }
         }

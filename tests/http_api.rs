@@ -4,9 +4,10 @@
 
 mod support;
 
+use std::io::Read;
 use std::path::Path;
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
 use support::{AckingClient, Hourglass, hourglass, message, now_micros, run};
@@ -112,6 +113,29 @@ async fn an_answer_that_has_not_changed_is_not_sent_again() {
     assert!(again.bytes().await.unwrap().is_empty());
     let other = served.get_as(&format!("{path}&service=checkout"), "*/*", Some(&tag)).await;
     assert_eq!(other.status(), StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn text_is_compressed_for_who_takes_it_under_a_tag_of_its_own() {
+    let served = Served::start();
+    let url = format!("http://{}/api/v1/query?{}&format=json", served.dashboard.address, range());
+    let asked =
+        |known: &str| Client::new().get(&url).header(ACCEPT_ENCODING, "gzip").header(IF_NONE_MATCH, known).send();
+    let plain = served.get(&format!("/api/v1/query?{}&format=json", range())).await;
+    let plain_tag = plain.headers()[ETAG].to_str().unwrap().to_owned();
+    let small = asked("none").await.unwrap();
+    let tag = small.headers()[ETAG].to_str().unwrap().to_owned();
+    assert_eq!(small.headers()[CONTENT_ENCODING], "gzip");
+    assert_ne!(tag, plain_tag);
+    let mut text = Vec::new();
+    flate2::read::GzDecoder::new(&*small.bytes().await.unwrap()).read_to_end(&mut text).unwrap();
+    assert!(text == plain.bytes().await.unwrap());
+    let again = asked(&tag).await.unwrap();
+    assert_eq!((again.status(), again.headers()[ETAG].to_str().unwrap()), (StatusCode::NOT_MODIFIED, &*tag));
+
+    let status: Value = served.get("/api/v1/status").await.json().await.unwrap();
+    let told = run(served.data(), "status --data DATA --format json").fine().stdout;
+    assert_eq!(status, serde_json::from_str::<Value>(&told).unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]

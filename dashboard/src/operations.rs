@@ -88,8 +88,8 @@ pub struct PublishedCut {
 /// A rejected line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quarantined {
-    /// When, RFC 3339.
-    pub time: String,
+    /// When.
+    pub time: Micros,
     /// Who sent it.
     pub peer: String,
     /// Why it was rejected.

@@ -17,6 +17,8 @@ const MINUTE: i64 = 60_000_000;
 const LAGS: i64 = 5 * MINUTE;
 /// After this it is silent, and nobody waits for it.
 const SILENT: i64 = 24 * 60 * MINUTE;
+/// What is older than this is said to be.
+const OLD: i64 = 2 * MINUTE;
 
 /// What is covered, and how fresh that is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,7 +64,10 @@ impl Freshness {
     /// As a page shows it.
     pub(super) fn line(&self, clocks: &Clocks) -> Line {
         let mut parts = Vec::new();
-        let complete = |time| format!("complete to {}", clocks.second(time));
+        let complete = |time: Micros| match clocks.now.get() - time.get() {
+            OLD.. => format!("complete to {}, {} ago", clocks.second(time), clocks.age(time)),
+            _ => format!("complete to {}", clocks.second(time)),
+        };
         parts.push(self.complete.map_or("no message yet".to_owned(), complete));
         parts.push(self.batch.map_or("no batch yet".to_owned(), |tick| format!("batch to {}", clocks.minute(tick))));
         parts.push(counted(self.monitors, "monitor"));
@@ -134,7 +139,7 @@ mod tests {
     #[test]
     fn one_that_lags_is_named_and_one_that_is_gone_not_waited_for() {
         let lags = line(&covered(&[("a", "2026-11-21T08:15:03Z"), ("b", "2026-11-21T08:00:03Z")]));
-        assert_eq!(lags.parts[0], "complete to 08:00:03");
+        assert_eq!(lags.parts[0], "complete to 08:00:03, 15 min ago");
         assert_eq!(lags.warnings, ["monitor b is 15 min behind the others"]);
         let gone = line(&covered(&[("a", "2026-11-21T08:15:03Z"), ("b", "2026-11-11T08:00:03Z")]));
         assert_eq!((gone.parts[0].as_str(), gone.warnings.len()), ("complete to 08:15:03", 0));

@@ -119,7 +119,7 @@ fn quarantine(folder: &Path) -> Vec<Quarantined> {
     files.sort();
     let tails = files.iter().rev().take(DAYS).filter_map(|path| tail(path).ok());
     let mut kept: Vec<_> = tails.flat_map(|text| text.lines().filter_map(rejected).collect::<Vec<_>>()).collect();
-    kept.sort_by(|a, b| b.time.cmp(&a.time));
+    kept.sort_by_key(|one| std::cmp::Reverse(one.time));
     kept.truncate(SHOWN);
     kept
 }
@@ -137,5 +137,6 @@ fn tail(path: &Path) -> std::io::Result<String> {
 fn rejected(line: &str) -> Option<Quarantined> {
     let kept: Value = serde_json::from_str(line).ok()?;
     let text = |name: &str| kept[name].as_str().map(str::to_owned);
-    Some(Quarantined { time: text("time")?, peer: text("peer")?, reason: text("reason")?, line: text("line")? })
+    let time = text("time")?.parse().ok()?;
+    Some(Quarantined { time, peer: text("peer")?, reason: text("reason")?, line: text("line")? })
 }
