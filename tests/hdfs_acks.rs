@@ -76,8 +76,11 @@ fn a_monitor_is_sealed_under_load(world: &World) {
     world.elsewhere("verify").fine();
     let counted = world.elsewhere("cat").fine().stdout.lines().count() as u64;
     assert!((first - 1..=last).contains(&counted), "{counted} lines count, {first} to {last} are in doubt");
+    // Here there may be lines that the seal left out: then this machine does not answer for them.
     let here = run(&world.data, &world.with_store("query --data DATA"));
-    assert!(here.stderr.contains("ask the store alone") && here.code == Some(2), "{}", here.stderr);
+    let refused = here.stderr.contains("ask the store alone") && here.code == Some(2);
+    let nothing_left_out = here.stderr.replace(' ', "").contains(&format!("{counted}of{counted}messages"));
+    assert!(refused || nothing_left_out && here.code == Some(0), "{counted} lines count: {}", here.stderr);
     // Started again it says the same, and takes nothing in.
     let again = run(&world.data, &world.with_store("monitor --data DATA --listen 127.0.0.1:0 --upload-every 100ms"));
     assert!(again.stderr.contains("was sealed") && again.code == Some(2), "{}", again.stderr);

@@ -75,6 +75,7 @@ async fn the_api_answers_as_the_command_line_does() {
         ("csv", "text/csv; charset=utf-8; header=present"),
         ("ndjson", "application/x-ndjson"),
         ("parquet", "application/vnd.apache.parquet"),
+        ("arrow", "application/vnd.apache.arrow.stream"),
     ] {
         for more in ["every=1m", "every=1h", "view=realtime", "service=checkout&service=a,b", "service=nobody"] {
             let parameters = format!("{range}&format={format}&{more}");
@@ -91,6 +92,11 @@ async fn the_api_answers_as_the_command_line_does() {
     let listed = run(served.data(), "services --data DATA --format json").fine().stdout;
     assert_eq!(services["services"], serde_json::from_str::<Value>(&listed).unwrap());
     assert_eq!(services["coverage"]["monitors"][0]["messages"], LINES);
+    let raw = served.get(&format!("/api/v1/messages/raw?{range}&service=checkout")).await;
+    assert_eq!(raw.headers()["hourglass-messages-covered"], LINES.to_string().as_str());
+    let flags = range.split('&').map(|pair| format!("--{pair}")).collect::<Vec<_>>().join(" ");
+    let lines = run(served.data(), &format!("cat --data DATA --service checkout {flags}")).fine().stdout;
+    assert_eq!((raw.text().await.unwrap(), lines.lines().count() as u64), (lines, LINES / 3));
     assert_eq!(served.get("/healthz").await.status(), StatusCode::OK);
 }
 

@@ -14,6 +14,7 @@ mod day;
 mod freshness;
 mod hdfs;
 mod history;
+mod http;
 mod ingest;
 mod latency;
 mod process;
@@ -34,7 +35,7 @@ use workshop::Workshop;
 type Group = fn(&Workshop, &mut Report) -> Result<()>;
 
 /// Every group, by the name given on the command line.
-const GROUPS: [(&str, Group); 8] = [
+const GROUPS: [(&str, Group); 9] = [
     ("rebuild", rebuild::run),
     ("ingest", ingest::run),
     ("latency", latency::run),
@@ -43,12 +44,13 @@ const GROUPS: [(&str, Group); 8] = [
     ("freshness", freshness::run),
     ("hdfs", hdfs::run),
     ("day", day::run),
+    ("http", http::run),
 ];
 
 #[derive(Parser)]
 #[command(about = "hourglass beside its peers: every figure that the README shows")]
 struct Arguments {
-    /// Which groups to run: rebuild, ingest, latency, history, query, freshness, hdfs, day. All of them when none is named.
+    /// Which groups to run: rebuild, ingest, latency, history, query, freshness, hdfs, day, http. All of them when none is named.
     groups: Vec<String>,
     /// Counted runs of each command; the table shows their median.
     #[arg(long, default_value_t = 5)]

@@ -6,7 +6,7 @@ use crate::process::Server;
 use crate::report::{Report, Row, median, quantile};
 use crate::workshop::Workshop;
 use anyhow::{Result, ensure};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 const DAY: u64 = 24 * 3600;
@@ -17,9 +17,10 @@ pub(crate) fn run(workshop: &Workshop, report: &mut Report) -> Result<()> {
     last_hour_under_load(workshop, report)
 }
 
-fn one_day_of_a_year(workshop: &Workshop, report: &mut Report) -> Result<()> {
+/// A data folder with a year of four services, two messages of each a minute; and how many days that is.
+pub(crate) fn stored_year(workshop: &Workshop, name: &str) -> Result<(PathBuf, u64)> {
     let days = 365 / workshop.scale.min(36);
-    let folder = workshop.fresh_folder("query-year")?;
+    let folder = workshop.fresh_folder(name)?;
     let series = Generate {
         layouts: Layouts::One,
         services: 4,
@@ -31,6 +32,11 @@ fn one_day_of_a_year(workshop: &Workshop, report: &mut Report) -> Result<()> {
     workshop
         .measure(workshop.hourglass().args(["import", "--data"]).arg(&folder).arg(data::file(workshop, &series)?))?;
     workshop.measure(workshop.hourglass().args(["rebuild", "--data"]).arg(&folder))?;
+    Ok((folder, days))
+}
+
+fn one_day_of_a_year(workshop: &Workshop, report: &mut Report) -> Result<()> {
+    let (folder, days) = stored_year(workshop, "query-year")?;
     let from = data::rfc3339(SERIES_END - days / 2 * DAY)?;
     let to = data::rfc3339(SERIES_END - (days / 2 - 1) * DAY)?;
     let seconds = queries(workshop, &folder, &["--from", &from, "--to", &to, "--every", "1m"], 1000)?;

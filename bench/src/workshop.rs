@@ -32,7 +32,10 @@ impl Workshop {
 
     /// The hourglass binary just built.
     pub(crate) fn hourglass(&self) -> Command {
-        Command::new(self.target.join("release/hourglass"))
+        let mut command = Command::new(self.target.join("release/hourglass"));
+        // Only who asks for it serves HTTP, and takes a port for it.
+        command.env("HOURGLASS_HTTP_ADDRESS", "off");
+        command
     }
 
     /// This program again, for its hidden parts.

@@ -30,8 +30,9 @@ impl Write for Stdout {
     }
 }
 
-/// Prints one line at once.
+/// Prints one or more lines at once: who reads the first and goes ends nothing.
 pub(crate) fn line(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| StdoutFailed::wrap(error).into())
+    let written = out.write_all(format!("{text}\n").as_bytes()).and_then(|()| out.flush());
+    written.map_err(|error| StdoutFailed::wrap(error).into())
 }

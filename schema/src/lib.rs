@@ -18,6 +18,7 @@
 
 mod aggregate;
 mod calendar;
+mod digits;
 mod error;
 mod ids;
 mod metric;
@@ -42,4 +43,4 @@ pub use position::{Generation, ImportHash, Position, Source};
 pub use protocol::{Hello, PROTOCOL_VERSION, ServerFrame, Welcome, is_hello};
 pub use reject::{Reject, Rejects};
 pub use time::{Date, Micros, Minute, Month};
-pub use value::{Fixed, Millionths, mean, nearest_f64, write_fixed};
+pub use value::{Fixed, Millionths, mean, nearest_f64, write_fixed, write_whole};

@@ -8,7 +8,7 @@
 
 use crate::calendar::{civil_from_days, days_from_civil};
 use crate::error::serde_as_text;
-use crate::{Error, rfc3339};
+use crate::{Error, digits, rfc3339};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -34,6 +34,22 @@ impl Micros {
     /// An instant; `None` before 1970 or after 9999.
     pub const fn new(micros: i64) -> Option<Self> {
         if micros >= 0 && micros <= LAST_MICRO { Some(Self(micros)) } else { None }
+    }
+
+    /// Appends it as it displays: `2026-11-21T08:15:00.123456Z`.
+    pub fn write(self, out: &mut Vec<u8>) {
+        let (year, month, day) = self.date().civil();
+        let in_day = self.0 % MICROS_PER_DAY;
+        let (seconds, micros) = ((in_day / 1_000_000) as u32, (in_day % 1_000_000) as u32);
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        digits::four(&mut text, 0, year);
+        digits::two(&mut text, 5, month);
+        digits::two(&mut text, 8, day);
+        digits::two(&mut text, 11, seconds / 3600);
+        digits::two(&mut text, 14, seconds / 60 % 60);
+        digits::two(&mut text, 17, seconds % 60);
+        digits::six(&mut text, 20, micros);
+        out.extend_from_slice(&text);
     }
 
     /// The count of microseconds.
@@ -280,6 +296,9 @@ mod tests {
         fn every_text_parses_back_to_its_value(micros in 0..=LAST_MICRO) {
             let instant = Micros::new(micros).unwrap();
             prop_assert_eq!(instant.to_string().parse(), Ok(instant));
+            let mut written = Vec::new();
+            instant.write(&mut written);
+            prop_assert_eq!(String::from_utf8(written), Ok(instant.to_string()));
             prop_assert_eq!(instant.date().to_string().parse(), Ok(instant.date()));
             prop_assert_eq!(instant.date().month().to_string().parse(), Ok(instant.date().month()));
         }

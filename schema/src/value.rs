@@ -6,8 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::Error;
-use crate::number;
+use crate::{Error, digits, number};
 
 const ONE: i128 = 1_000_000;
 
@@ -101,7 +100,26 @@ impl fmt::Display for Fixed {
 
 /// Appends a count of millionths as [`Fixed`] shows it.
 pub fn write_fixed(out: &mut Vec<u8>, millionths: i128) {
-    out.extend_from_slice(Fixed(millionths).to_string().as_bytes());
+    let Ok(magnitude) = u64::try_from(millionths.unsigned_abs()) else {
+        out.extend_from_slice(Fixed(millionths).to_string().as_bytes());
+        return;
+    };
+    // A sign, twenty digits, a point and six digits.
+    let mut text = [b'.'; 28];
+    digits::six(&mut text, 22, (magnitude % ONE as u64) as u32);
+    let mut start = digits::whole(&mut text, 21, magnitude / ONE as u64);
+    if millionths < 0 {
+        start -= 1;
+        text[start] = b'-';
+    }
+    out.extend_from_slice(&text[start..]);
+}
+
+/// Appends a whole number.
+pub fn write_whole(out: &mut Vec<u8>, number: u64) {
+    let mut text = [0; 20];
+    let start = digits::whole(&mut text, 20, number);
+    out.extend_from_slice(&text[start..]);
 }
 
 /// The double nearest to so many millionths, ties to even.
@@ -134,6 +152,16 @@ mod tests {
             let mut out = Vec::new();
             write_fixed(&mut out, millionths);
             assert_eq!(std::str::from_utf8(&out), Ok(text));
+            assert_eq!(Fixed(millionths).to_string(), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_is_written_as_it_displays(millionths in prop_oneof![any::<i64>().prop_map(i128::from), any::<i128>()]) {
+            let mut out = Vec::new();
+            write_fixed(&mut out, millionths);
+            prop_assert_eq!(String::from_utf8(out).unwrap(), Fixed(millionths).to_string());
         }
     }
 

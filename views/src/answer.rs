@@ -1,11 +1,12 @@
-//! Answers as they are written for other programs: CSV, JSON and NDJSON with exact numbers; Parquet.
+//! Answers as they are written for other programs: CSV, JSON and NDJSON with exact numbers; Parquet and Arrow.
 //!
 //! CSV, JSON and NDJSON share their fields, one list in this order, `<m>` for each metric:
 //! `service,time_stamp,<m>…,(max_<m>_time,max_<m>)…,msg_num,<m>_mean…`. Totals and peaks are the exact values with
 //! six decimals, means the exact quotient rounded half to even, times UTC with microseconds. Rows are by service
-//! (bytewise), then time. Parquet has the columns of a view file. What must hold: a row is written from its exact
+//! (bytewise), then time. Parquet and Arrow have the columns of a view file, by time. What must hold: a row is written from its exact
 //! aggregate, never through a float; whoever writes an answer, the bytes are the same.
 
+mod arrow;
 mod covered;
 mod csv;
 mod fields;
@@ -31,6 +32,8 @@ pub enum Format {
     Ndjson,
     /// One view file.
     Parquet,
+    /// A stream of record batches.
+    Arrow,
 }
 
 /// Writes `answer`, which is `view`'s.
@@ -43,6 +46,19 @@ pub fn write_answer(out: &mut impl Write, answer: &Answer, view: View, format: F
         Format::Json => json::write(out, answer, view),
         Format::Ndjson => json::write_lines(out, answer),
         Format::Parquet => out.write_all(&parquet::file(answer)?),
+        Format::Arrow => return arrow::write(out, answer),
     };
     written.map_err(ViewError::Output)
+}
+
+/// Text that is put together before it is written.
+const PIECE: usize = 64 << 10;
+
+/// Writes `text` if it is longer than `most`, and empties it.
+fn flush(out: &mut impl Write, text: &mut Vec<u8>, most: usize) -> io::Result<()> {
+    if text.len() > most {
+        out.write_all(text)?;
+        text.clear();
+    }
+    Ok(())
 }

@@ -12,6 +12,7 @@
 //! is an error that names what is missing; nothing is skipped.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use log::{Cut, GenerationLog, LogSlice, Sealed};
 use schema::{Generation, Incarnation, Micros, MonitorId, Position, Source};
@@ -22,6 +23,8 @@ use crate::coverage::MonitorCoverage;
 use crate::cuts;
 use crate::error::{Result, ViewError};
 use crate::extents;
+use crate::followed::Followed;
+use crate::held_rows::HeldRows;
 use crate::input::{Expected, Input, Place};
 use crate::manifest::{CoveredMonitor, Manifest};
 use crate::own::Own;
@@ -46,7 +49,9 @@ pub(crate) struct Chain {
 #[derive(Debug)]
 pub(crate) enum Link {
     /// A realtime view.
-    View(Box<RealtimeView>),
+    View(Arc<RealtimeView>),
+    /// Rows that no view holds yet.
+    Rows(Arc<HeldRows>),
     /// Lines that no usable view holds.
     Lines(Vec<Stretch>),
 }
@@ -188,12 +193,20 @@ impl<'a> Builder<'a> {
         let end = log.closed.as_ref().map_or(log.last.position, |closed| closed.cut);
         let view = own.views.furthest(self.reader, log.generation, log.start, end, self.avoid).await?;
         let (from, mark) = view.as_ref().map_or((log.start, log.first), |view| (view.note.to, view.note.mark));
+        let base = view.as_ref().map(|view| view.note.name());
         if let Some(view) = view {
             self.take(view);
         }
-        let slices = own.log.slices(from..end)?;
-        if !slices.is_empty() {
-            self.links.push(Link::Lines(slices.iter().map(slice).collect()));
+        if self.reader.cache.is_some() && log.closed.is_none() {
+            let followed = Followed::on(self.reader, own, log, base, from).await?;
+            self.links.push(Link::Rows(Arc::clone(&followed.rows)));
+            self.latest = self.latest.max(followed.latest);
+            followed.keep(self.reader);
+        } else {
+            let slices = own.log.slices(from..end)?;
+            if !slices.is_empty() {
+                self.links.push(Link::Lines(slices.iter().map(slice).collect()));
+            }
         }
         self.messages += log.last.messages - mark.messages;
         self.latest = self.latest.max(log.latest);
@@ -244,14 +257,15 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn take(&mut self, view: RealtimeView) {
+    fn take(&mut self, view: Arc<RealtimeView>) {
         self.messages += view.note.messages;
         self.latest = self.latest.max(view.note.latest);
-        self.links.push(Link::View(Box::new(view)));
+        self.links.push(Link::View(view));
     }
 }
 
-fn slice(slice: &LogSlice) -> Stretch {
+/// Lines of this machine's log.
+pub(crate) fn slice(slice: &LogSlice) -> Stretch {
     let input = Input { place: Place::Local(slice.path.clone()), range: slice.bytes.clone(), expected: None };
     Stretch { input, sealed: slice.sealed.clone() }
 }

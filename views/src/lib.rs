@@ -6,7 +6,7 @@
 //! | what a view file is | [`view_file`], [`ViewFile`] |
 //! | how the batch view is built, published and retired | [`rebuild()`], [`Manifest`], [`Retirer`] |
 //! | how a monitor's realtime views keep up | [`Refresher`] |
-//! | how a question is answered, and what the answer covers | [`query()`], [`Query`], [`Answer`], [`Coverage`] |
+//! | how a question is answered, and what the answer covers | [`query()`], [`Query`], [`Prepared`], [`Answer`], [`Coverage`] |
 //! | how an answer is written, and a time read | [`write_answer`], [`Format`], [`Moment`] |
 //! | how that is checked by counting again | [`verify()`], [`Verdict`], [`Difference`] |
 //! | the original lines; the services | [`cat()`], [`services()`] |
@@ -21,6 +21,8 @@
 
 mod answer;
 mod build;
+mod cache;
+mod cached;
 mod chain;
 mod changes;
 mod coverage;
@@ -31,6 +33,8 @@ mod extents;
 #[cfg(test)]
 mod fixture;
 mod fold;
+mod followed;
+mod held_rows;
 mod input;
 mod lines;
 mod manifest;
@@ -40,6 +44,7 @@ mod own;
 mod parallel;
 mod period;
 mod plan;
+mod present;
 mod progress;
 mod query;
 mod reader;
@@ -51,6 +56,7 @@ mod retire;
 mod row_bytes;
 mod selection;
 mod services;
+mod shared;
 mod spill;
 mod tail;
 mod verify;
@@ -66,7 +72,7 @@ pub use manifest::{CoveredImport, CoveredMonitor, Manifest, Page, Partition};
 pub use moment::{Moment, NeverShown};
 pub use period::Period;
 pub use progress::Progress;
-pub use query::{Answer, AnswerRow, Every, Query, View, query};
+pub use query::{Answer, AnswerRow, Every, Prepared, Query, View, query};
 pub use reader::Reader;
 pub use realtime::{Refreshed, Refresher};
 pub use retire::{Retired, Retirer};

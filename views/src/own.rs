@@ -2,14 +2,16 @@
 //!
 //! What must hold: no view that is used reaches beyond the log's end, so the
 //! views are listed first. The open generation's journal is read on from the
-//! mark of its newest view: it has a record a commit, and a view knows where it
-//! ended.
+//! mark of its newest view, or of where it was followed to: it has a record a
+//! commit, and both know where they ended.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use log::{JournalMark, Snapshot};
+use log::Snapshot;
 
 use crate::error::{Result, ViewError};
+use crate::followed::Followed;
 use crate::reader::Reader;
 use crate::realtime_view::{Listing, RealtimeView};
 
@@ -17,6 +19,8 @@ use crate::realtime_view::{Listing, RealtimeView};
 pub(crate) struct Own {
     pub(crate) views: Listing,
     pub(crate) log: Snapshot,
+    /// How far the log's end had been followed before, if that began behind the newest view.
+    pub(crate) followed: Option<Followed>,
 }
 
 impl Own {
@@ -24,17 +28,21 @@ impl Own {
     pub(crate) async fn read(reader: &Reader, avoid: &BTreeSet<String>) -> Result<Option<Self>> {
         let Some(local) = &reader.local else { return Ok(None) };
         let views = Listing::local(local)?;
-        let mark = newest_mark(reader, &views, avoid).await?;
+        let newest = newest(reader, &views, avoid).await?;
+        let name = newest.as_ref().map(|view| view.note.name());
+        let followed = reader.cache.as_ref().and_then(|cache| cache.followed.lock().clone());
+        let followed = followed.filter(|followed| followed.begins_at(name.as_ref()));
+        let mark = followed.as_ref().map(|followed| followed.mark).or(newest.map(|view| view.note.mark));
         let log = Snapshot::read(&*local.disk, &local.folder, mark.as_ref())?;
-        Ok(log.map(|log| Own { views, log }))
+        Ok(log.map(|log| Own { views, log, followed }))
     }
 }
 
-/// The mark of the view that reaches furthest.
-async fn newest_mark(reader: &Reader, views: &Listing, avoid: &BTreeSet<String>) -> Result<Option<JournalMark>> {
+/// The view that reaches furthest.
+async fn newest(reader: &Reader, views: &Listing, avoid: &BTreeSet<String>) -> Result<Option<Arc<RealtimeView>>> {
     for (name, place) in views.iter().rev().filter(|(_, place)| !avoid.contains(&place.to_string())) {
-        match RealtimeView::open(reader, place, name).await {
-            Ok(view) => return Ok(Some(view.note.mark)),
+        match reader.realtime(place, name).await {
+            Ok(view) => return Ok(Some(view)),
             Err(ViewError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }

@@ -105,7 +105,7 @@ impl FromStr for View {
 }
 
 /// The width of a bucket; buckets start at whole multiples since 1970 UTC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub enum Every {
     /// `1m`
     #[default]
@@ -203,14 +203,54 @@ pub struct Answer {
 /// A file that is corrupt or missing for good, by name; a store that cannot
 /// be read. Nothing is left out silently.
 pub async fn query(reader: &Reader, query: &Query) -> Result<Answer> {
-    let mut retries = Retries::default();
+    Prepared::new(reader, query).await?.answer().await
+}
+
+/// A query whose coverage is known, and whose rows are not read yet.
+#[derive(Debug)]
+pub struct Prepared<'a> {
+    reader: &'a Reader,
+    query: &'a Query,
+    plan: Plan,
+    retries: Retries,
+}
+
+impl<'a> Prepared<'a> {
+    /// Fixes what `query` covers as of now.
+    ///
+    /// # Errors
+    /// As for [`query`].
+    pub async fn new(reader: &'a Reader, query: &'a Query) -> Result<Self> {
+        let mut retries = Retries::default();
+        let plan = plan(reader, query, &mut retries).await?;
+        Ok(Prepared { reader, query, plan, retries })
+    }
+
+    /// What an answer would cover now. The same query with the same coverage has the same answer.
+    #[must_use]
+    pub fn coverage(&self) -> Coverage {
+        self.plan.coverage(self.query.view)
+    }
+
+    /// Answers; if files went away meanwhile, with a newer coverage.
+    ///
+    /// # Errors
+    /// As for [`query`].
+    pub async fn answer(mut self) -> Result<Answer> {
+        loop {
+            match self.plan.answer(self.reader, self.query).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => self.retries.after(error)?,
+            }
+            self.plan = plan(self.reader, self.query, &mut self.retries).await?;
+        }
+    }
+}
+
+async fn plan(reader: &Reader, query: &Query, retries: &mut Retries) -> Result<Plan> {
     loop {
-        let attempt = async {
-            let plan = Plan::newest(reader, &query.selection(), retries.avoid()).await?;
-            plan.answer(reader, query).await
-        };
-        match attempt.await {
-            Ok(answer) => return Ok(answer),
+        match Plan::newest(reader, &query.selection(), retries.avoid()).await {
+            Ok(plan) => return Ok(plan),
             Err(error) => retries.after(error)?,
         }
     }

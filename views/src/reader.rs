@@ -16,6 +16,7 @@ use schema::Metrics;
 use storage::layout::{DataFolder, RealtimeName};
 use storage::{Disk, Store, StoreError};
 
+use crate::cache::Cache;
 use crate::error::{Result, ViewError};
 
 /// How often a read starts over before what is missing counts as missing.
@@ -28,6 +29,8 @@ pub struct Reader {
     pub(crate) metrics: Metrics,
     pub(crate) local: Option<Local>,
     pub(crate) threads: usize,
+    /// What it keeps between answers, shared by its clones.
+    pub(crate) cache: Option<Arc<Cache>>,
     /// Whether an answer reaches no further than its lines can be read.
     pub(crate) lines: bool,
 }
@@ -44,7 +47,7 @@ impl Reader {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, metrics: Metrics) -> Self {
         let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Reader { store, metrics, local: None, threads, lines: false }
+        Reader { store, metrics, local: None, threads, cache: None, lines: false }
     }
 
     /// Reads the log of the monitor in `folder` too; none may live there.
@@ -54,10 +57,18 @@ impl Reader {
         self
     }
 
+    /// Keeps what it has read between answers, in at most so many bytes: for who answers many. Those who ask at the
+    /// same time then share one look at what there is.
+    #[must_use]
+    pub fn with_cache(mut self, bytes: u64) -> Self {
+        self.cache = Some(Arc::new(Cache::new(bytes)));
+        self
+    }
+
     /// As this one, for who reads the lines that an answer covers: where another machine's lines are in the store and
     /// cannot be read yet ([`Store::served`]), it covers less.
     pub(crate) fn of_lines(&self) -> Self {
-        Reader { lines: true, ..self.clone() }
+        Reader { lines: true, cache: None, ..self.clone() }
     }
 
     /// The store's metrics, in the order of every row's aggregates.

@@ -105,7 +105,7 @@ impl Refresher {
         if end == log.start {
             return Ok((end, 0, false));
         }
-        let (note, table) = self.fold(local, own, log, base.as_ref())?;
+        let (note, table) = self.fold(local, own, log, base.as_deref())?;
         let written = note.write(&self.reader.metrics, &table)?;
         let path = local.folder.realtime_view(&note.name());
         let published = publish_new(&*local.disk, &path, &written.bytes);

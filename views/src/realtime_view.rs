@@ -21,6 +21,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use log::{Cut, JournalMark};
@@ -149,9 +150,9 @@ impl Listing {
         from: Position,
         end: Position,
         avoid: &BTreeSet<String>,
-    ) -> Result<Option<RealtimeView>> {
+    ) -> Result<Option<Arc<RealtimeView>>> {
         match self.link(generation, from, end, avoid) {
-            Some((name, place)) => RealtimeView::open(reader, place, name).await.map(Some),
+            Some((name, place)) => reader.realtime(place, name).await.map(Some),
             None => Ok(None),
         }
     }
@@ -164,13 +165,13 @@ impl Listing {
         cut: &Cut,
         from: Option<Position>,
         avoid: &BTreeSet<String>,
-    ) -> Result<Vec<RealtimeView>> {
+    ) -> Result<Vec<Arc<RealtimeView>>> {
         let Some(from) = from else { return Ok(Vec::new()) };
         let links = self.links(cut.generation, from, cut.position, avoid);
         let mut views = Vec::with_capacity(links.len());
         if links.last().is_some_and(|(name, _)| name.to == cut.position) {
             for (name, place) in links {
-                views.push(RealtimeView::open(reader, place, name).await?);
+                views.push(reader.realtime(place, name).await?);
             }
         }
         Ok(views)
@@ -184,7 +185,7 @@ impl Listing {
         reader: &Reader,
         at: Option<(Generation, Position)>,
         avoid: &BTreeSet<String>,
-    ) -> Result<Option<RealtimeView>> {
+    ) -> Result<Option<Arc<RealtimeView>>> {
         let Some((generation, from)) = at else { return self.beginning(reader, avoid).await };
         match self.furthest(reader, generation, from, LAST, avoid).await? {
             None => self.furthest(reader, generation.next(), from, LAST, avoid).await,
@@ -221,7 +222,7 @@ impl Listing {
         self.0.range(onward).rfind(|(_, place)| !avoid.contains(&place.to_string()))
     }
 
-    async fn beginning(&self, reader: &Reader, avoid: &BTreeSet<String>) -> Result<Option<RealtimeView>> {
+    async fn beginning(&self, reader: &Reader, avoid: &BTreeSet<String>) -> Result<Option<Arc<RealtimeView>>> {
         let Some(first) = self.0.keys().next() else { return Ok(None) };
         let view = self.furthest(reader, first.generation, first.from, LAST, avoid).await?;
         match view {

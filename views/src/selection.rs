@@ -84,6 +84,19 @@ impl Selection {
         }
     }
 
+    /// Whether every minute of `least..=greatest` is wanted.
+    #[must_use]
+    pub fn covers(&self, least: Minute, greatest: Minute) -> bool {
+        let within = |range: &Range<u32>| range.start <= least.get() && greatest.get() < range.end;
+        self.minutes.as_ref().is_none_or(|ranges| ranges.iter().any(within))
+    }
+
+    /// The same services, at any time.
+    #[must_use]
+    pub fn of_any_minute(&self) -> Self {
+        Selection { minutes: None, services: self.services.clone() }
+    }
+
     /// Whether rows of `service` are wanted.
     #[must_use]
     pub fn wants_service(&self, service: &str) -> bool {
@@ -114,5 +127,7 @@ mod tests {
         assert!(selection.touches(minute(0), minute(1)));
         assert!(!selection.touches(minute(9), minute(19)));
         assert!(selection.touches(minute(9), minute(20)));
+        assert!(selection.covers(minute(1), minute(8)) && selection.covers(minute(20), minute(20)));
+        assert!(!selection.covers(minute(8), minute(9)) && !selection.covers(minute(8), minute(20)));
     }
 }

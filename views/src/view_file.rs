@@ -43,6 +43,7 @@ mod write;
 
 pub use read::ViewFile;
 pub(crate) use whole::differs;
+pub(crate) use write::record_batches;
 pub use write::{Written, write};
 
 #[cfg(test)]

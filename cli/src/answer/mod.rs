@@ -28,10 +28,11 @@ pub(crate) fn write(out: &mut impl Write, answer: &Answer, view: View, format: F
         Format::Csv => views::Format::Csv,
         Format::Json => views::Format::Json,
         Format::Ndjson => views::Format::Ndjson,
-        Format::Parquet if std::io::stdout().is_terminal() => {
-            return Err(anyhow!("Parquet is no text for a terminal").advise("redirect it, as in > answer.parquet"));
+        Format::Parquet | Format::Arrow if std::io::stdout().is_terminal() => {
+            return Err(anyhow!("that is no text for a terminal").advise("redirect it, as in > answer.parquet"));
         }
         Format::Parquet => views::Format::Parquet,
+        Format::Arrow => views::Format::Arrow,
     };
     write_answer(out, answer, view, format)?;
     Ok(())

@@ -180,6 +180,8 @@ pub(crate) enum Format {
     Ndjson,
     /// The columns of a view file, to a file or pipe.
     Parquet,
+    /// The same columns as an Arrow stream, to a file or pipe.
+    Arrow,
 }
 
 #[derive(Debug, Args)]

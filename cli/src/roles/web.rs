@@ -10,6 +10,9 @@ use crate::advice::Advice;
 use crate::config::{Settings, Web};
 use crate::open::Place;
 
+/// Bytes kept between answers.
+const CACHE: u64 = 48 << 20;
+
 /// Where it is served when nothing is said.
 const USUAL: &str = "127.0.0.1:7080";
 
@@ -27,7 +30,7 @@ pub(crate) async fn listen(settings: &Settings, wanted: bool) -> Result<Option<D
 
 /// What it answers from.
 pub(crate) fn world(place: &Place) -> World {
-    World { reader: place.reader(), clock: Arc::clone(&place.clock) }
+    World { reader: place.reader().with_cache(CACHE), clock: Arc::clone(&place.clock) }
 }
 
 /// The address, if it is one of this machine's own alone.

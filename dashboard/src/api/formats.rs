@@ -6,11 +6,12 @@ use views::Format;
 use crate::problem::Problem;
 
 /// A format, its name in an address, its media type.
-const FORMATS: [(Format, &str, &str); 4] = [
+const FORMATS: [(Format, &str, &str); 5] = [
     (Format::Json, "json", "application/json"),
     (Format::Csv, "csv", "text/csv; charset=utf-8; header=present"),
     (Format::Ndjson, "ndjson", "application/x-ndjson"),
     (Format::Parquet, "parquet", "application/vnd.apache.parquet"),
+    (Format::Arrow, "arrow", "application/vnd.apache.arrow.stream"),
 ];
 
 /// The format asked for.

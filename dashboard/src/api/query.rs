@@ -1,8 +1,8 @@
 //! `GET /api/v1/query`: one question, one answer, with what it covers.
 //!
-//! What must hold: the body is what `hourglass query` writes in that format. Its tag is a hash of the body, so an answer
-//! that has not changed need not be sent again; it may always change, for messages of any age are accepted, so it is
-//! asked for each time.
+//! What must hold: the body is what `hourglass query` writes in that format. Its tag is a hash of what is asked and what
+//! the answer covers, which fixes every byte: so an answer that has not changed is neither sent nor computed again. It
+//! may always change, for messages of any age are accepted: so it is asked for each time.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
-use views::{Query, query, write_answer};
+use views::{Answer, Coverage, Format, Prepared, Query, write_answer};
 
 use super::formats;
 use super::parameters::Parameters;
@@ -22,6 +22,8 @@ use crate::server::Asked;
 const BUCKETS: u64 = 1_100_000;
 /// Rows of an answer.
 const ROWS: usize = 2_000_000;
+/// Bytes that a row takes, about.
+const ROW: usize = 360;
 
 /// Answers.
 pub(crate) async fn answer(
@@ -33,25 +35,23 @@ pub(crate) async fn answer(
     let format = formats::asked(parameters.format.as_deref(), &headers)?;
     let question = parameters.query(asked.world.clock.now())?;
     bounded(&question)?;
-    let body = asked
+    let known = headers.get(header::IF_NONE_MATCH).cloned();
+    let (tag, body) = asked
         .compute(move |reader| async move {
-            let answer = query(&reader, &question).await?;
-            if answer.rows.len() > ROWS {
-                return Err(Problem::too_much(format!(
-                    "{} rows, of {ROWS} allowed: ask for fewer services, a shorter range or wider buckets (every)",
-                    answer.rows.len()
-                )));
+            let prepared = Prepared::new(&reader, &question).await?;
+            let tag = tag(&question, format, &prepared.coverage())?;
+            if known.is_some_and(|known| known == tag) {
+                return Ok((tag, None));
             }
-            let mut body = Vec::new();
-            write_answer(&mut body, &answer, question.view, format)?;
-            Ok(body)
+            let answer = prepared.answer().await?;
+            // Files may have gone away meanwhile: then it covers more.
+            let tag = self::tag(&question, format, &answer.coverage)?;
+            Ok((tag, Some(written(&answer, &question, format)?)))
         })
         .await?;
-    let tag = tag(&body);
-    let unchanged = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known == tag);
-    let answered = match unchanged {
-        true => (StatusCode::NOT_MODIFIED, Body::empty()),
-        false => (StatusCode::OK, Body::from(body)),
+    let answered = match body {
+        None => (StatusCode::NOT_MODIFIED, Body::empty()),
+        Some(body) => (StatusCode::OK, Body::from(body)),
     };
     let mut response = answered.into_response();
     response.headers_mut().extend([
@@ -61,6 +61,18 @@ pub(crate) async fn answer(
         (header::VARY, HeaderValue::from_static("accept")),
     ]);
     Ok(response)
+}
+
+fn written(answer: &Answer, question: &Query, format: Format) -> Result<Vec<u8>, Problem> {
+    if answer.rows.len() > ROWS {
+        return Err(Problem::too_much(format!(
+            "{} rows, of {ROWS} allowed: ask for fewer services, a shorter range or wider buckets (every)",
+            answer.rows.len()
+        )));
+    }
+    let mut body = Vec::with_capacity(1024 + ROW * answer.rows.len());
+    write_answer(&mut body, answer, question.view, format)?;
+    Ok(body)
 }
 
 fn bounded(question: &Query) -> Result<(), Problem> {
@@ -74,12 +86,15 @@ fn bounded(question: &Query) -> Result<(), Problem> {
     Ok(())
 }
 
-fn tag(body: &[u8]) -> HeaderValue {
+/// What tells this answer from every other one: what is asked, and which messages that covers.
+fn tag(question: &Query, format: Format, coverage: &Coverage) -> Result<HeaderValue, Problem> {
+    let coverage = serde_json::to_string(coverage).map_err(|_| Problem::broken())?;
+    let named = format!("{}\n{question:?}\n{format:?}\n{coverage}", env!("CARGO_PKG_VERSION"));
     let mut tag = String::from("\"");
-    for byte in &Sha256::digest(body)[..16] {
+    for byte in &Sha256::digest(named)[..16] {
         // To a String that does not fail.
         let _ = write!(tag, "{byte:02x}");
     }
     tag.push('"');
-    HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("\"\""))
+    HeaderValue::try_from(tag).map_err(|_| Problem::broken())
 }

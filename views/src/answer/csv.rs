@@ -4,35 +4,33 @@ use std::io::{Result, Write};
 
 use schema::ServiceName;
 
-use super::fields::{Kind, each, names};
+use super::fields::{Rows, fields};
+use super::{PIECE, flush};
 use crate::query::Answer;
 
 /// Writes the answer.
 pub(super) fn write(out: &mut impl Write, answer: &Answer) -> Result<()> {
-    writeln!(out, "{}", names(&answer.metrics).join(","))?;
-    let (mut scratch, mut line) = (Vec::new(), Vec::new());
+    let names: Vec<_> = fields(&answer.metrics).into_iter().map(|(name, _)| name).collect();
+    let before = (0..names.len()).map(|at| if at == 0 { Vec::new() } else { vec![b','] });
+    let (mut rows, mut text) = (Rows::new(before.collect(), b"\n", field), names.join(",").into_bytes());
+    text.push(b'\n');
     for row in &answer.rows {
-        line.clear();
-        each(row, &mut scratch, |kind, text| {
-            match kind {
-                Kind::Service => quote(&mut line, text),
-                Kind::Time | Kind::Number => line.extend_from_slice(text),
-            }
-            line.push(b',');
-        });
-        line.pop();
-        line.push(b'\n');
-        out.write_all(&line)?;
+        rows.write(&mut text, row);
+        flush(out, &mut text, PIECE)?;
     }
-    Ok(())
+    flush(out, &mut text, 0)
 }
 
 /// A service's name as a field of CSV.
 #[must_use]
 pub fn quoted(service: &ServiceName) -> String {
+    String::from_utf8_lossy(&field(service)).into_owned()
+}
+
+fn field(service: &ServiceName) -> Vec<u8> {
     let mut field = Vec::new();
     quote(&mut field, service.as_str().as_bytes());
-    String::from_utf8_lossy(&field).into_owned()
+    field
 }
 
 /// Quotes a field where a comma, quote or line break in it would be misread (RFC 4180, section 2).

@@ -1,6 +1,9 @@
 //! The fields of a row, named and written once for CSV, JSON and NDJSON.
+//!
+//! A row is text between its fields, the same for each, and the fields: so a format is what stands before each field
+//! and behind the last, and how it writes a service's name.
 
-use schema::{Metrics, mean, write_fixed};
+use schema::{Metrics, ServiceName, mean, write_fixed, write_whole};
 
 use crate::query::AnswerRow;
 
@@ -15,37 +18,66 @@ pub(super) enum Kind {
     Number,
 }
 
-/// The fields' names, in order.
-pub(super) fn names(metrics: &Metrics) -> Vec<String> {
-    let mut names = vec!["service".to_owned(), "time_stamp".to_owned()];
+/// The fields, in order.
+pub(super) fn fields(metrics: &Metrics) -> Vec<(String, Kind)> {
+    let mut fields = vec![("service".to_owned(), Kind::Service), ("time_stamp".to_owned(), Kind::Time)];
     let each = || metrics.iter().map(|metric| &metric.name);
-    names.extend(each().map(|name| name.to_string()));
-    names.extend(each().flat_map(|name| [format!("max_{name}_time"), format!("max_{name}")]));
-    names.push("msg_num".to_owned());
-    names.extend(each().map(|name| format!("{name}_mean")));
-    names
+    fields.extend(each().map(|name| (name.to_string(), Kind::Number)));
+    fields.extend(
+        each().flat_map(|name| [(format!("max_{name}_time"), Kind::Time), (format!("max_{name}"), Kind::Number)]),
+    );
+    fields.push(("msg_num".to_owned(), Kind::Number));
+    fields.extend(each().map(|name| (format!("{name}_mean"), Kind::Number)));
+    fields
 }
 
-/// Gives each field's text to `field`, in the order of [`names`]; `scratch` is reused from row to row.
-pub(super) fn each(row: &AnswerRow, scratch: &mut Vec<u8>, mut field: impl FnMut(Kind, &[u8])) {
-    let aggregate = &row.aggregate;
-    let mut put = |kind, write: &dyn Fn(&mut Vec<u8>)| {
-        scratch.clear();
-        write(scratch);
-        field(kind, scratch);
-    };
-    let time = |out: &mut Vec<u8>, time| out.extend_from_slice(format!("{time}").as_bytes());
-    put(Kind::Service, &|out| out.extend_from_slice(row.service.as_str().as_bytes()));
-    put(Kind::Time, &|out| time(out, row.start.start()));
-    for metric in &aggregate.metrics {
-        put(Kind::Number, &|out| write_fixed(out, metric.sum));
+/// Writes rows in one format.
+pub(super) struct Rows {
+    /// What stands before each field.
+    before: Vec<Vec<u8>>,
+    /// What stands behind the last.
+    behind: &'static [u8],
+    /// How a service's name is written.
+    name: fn(&ServiceName) -> Vec<u8>,
+    /// The last one, as written.
+    service: Option<(ServiceName, Vec<u8>)>,
+}
+
+impl Rows {
+    /// Of a format.
+    pub(super) fn new(before: Vec<Vec<u8>>, behind: &'static [u8], name: fn(&ServiceName) -> Vec<u8>) -> Self {
+        Self { before, behind, name, service: None }
     }
-    for metric in &aggregate.metrics {
-        put(Kind::Time, &|out| time(out, metric.max_time));
-        put(Kind::Number, &|out| write_fixed(out, i128::from(metric.max.get())));
-    }
-    put(Kind::Number, &|out| out.extend_from_slice(aggregate.msg_num.to_string().as_bytes()));
-    for metric in &aggregate.metrics {
-        put(Kind::Number, &|out| write_fixed(out, mean(metric.sum, aggregate.msg_num)));
+
+    /// Appends one row, in the order of [`fields`].
+    pub(super) fn write(&mut self, out: &mut Vec<u8>, row: &AnswerRow) {
+        if self.service.as_ref().is_none_or(|(service, _)| *service != row.service) {
+            self.service = Some((row.service.clone(), (self.name)(&row.service)));
+        }
+        let service = self.service.as_ref().map(|(_, written)| &**written).unwrap_or_default();
+        let mut before = self.before.iter();
+        let mut next = |out: &mut Vec<u8>| out.extend_from_slice(before.next().map_or(b"", |before| before));
+        let aggregate = &row.aggregate;
+        next(out);
+        out.extend_from_slice(service);
+        next(out);
+        row.start.start().write(out);
+        for metric in &aggregate.metrics {
+            next(out);
+            write_fixed(out, metric.sum);
+        }
+        for metric in &aggregate.metrics {
+            next(out);
+            metric.max_time.write(out);
+            next(out);
+            write_fixed(out, i128::from(metric.max.get()));
+        }
+        next(out);
+        write_whole(out, aggregate.msg_num);
+        for metric in &aggregate.metrics {
+            next(out);
+            write_fixed(out, mean(metric.sum, aggregate.msg_num));
+        }
+        out.extend_from_slice(self.behind);
     }
 }

@@ -3,9 +3,11 @@
 
 use std::io::{Result, Write};
 
-use super::covered;
-use super::fields::{Kind, each, names};
-use crate::query::{Answer, AnswerRow, View};
+use schema::{Metrics, ServiceName};
+
+use super::fields::{Kind, Rows, fields};
+use super::{PIECE, covered, flush};
+use crate::query::{Answer, View};
 
 /// Writes the answer as one object, a row a line inside it.
 pub(super) fn write(out: &mut impl Write, answer: &Answer, view: View) -> Result<()> {
@@ -18,61 +20,42 @@ pub(super) fn write(out: &mut impl Write, answer: &Answer, view: View) -> Result
         serde_json::to_string(&view)?,
         covered(&answer.coverage)?,
     )?;
-    let mut rows = Rows::new(answer);
+    let (mut rows, mut text) = (rows(&answer.metrics), Vec::new());
     for (index, row) in answer.rows.iter().enumerate() {
-        out.write_all(if index == 0 { b"\n" } else { b",\n" })?;
-        out.write_all(rows.object(row))?;
+        text.extend_from_slice(if index == 0 { b"\n" } else { b",\n" });
+        rows.write(&mut text, row);
+        flush(out, &mut text, PIECE)?;
     }
-    out.write_all(b"\n]}\n")?;
-    Ok(())
+    flush(out, &mut text, 0)?;
+    out.write_all(b"\n]}\n")
 }
 
 /// Writes one object a row.
 pub(super) fn write_lines(out: &mut impl Write, answer: &Answer) -> Result<()> {
-    let mut rows = Rows::new(answer);
+    let (mut rows, mut text) = (rows(&answer.metrics), Vec::new());
     for row in &answer.rows {
-        out.write_all(rows.object(row))?;
-        out.write_all(b"\n")?;
+        rows.write(&mut text, row);
+        text.push(b'\n');
+        flush(out, &mut text, PIECE)?;
     }
-    Ok(())
+    flush(out, &mut text, 0)
 }
 
-/// Writes rows into a buffer that is used again.
-struct Rows {
-    /// `"name":`, quoted once.
-    names: Vec<Vec<u8>>,
-    scratch: Vec<u8>,
-    line: Vec<u8>,
+/// A row as an object: what stands before a field also closes the one before.
+fn rows(metrics: &Metrics) -> Rows {
+    let mut close = "";
+    let before = fields(metrics).into_iter().enumerate().map(|(at, (name, kind))| {
+        let quote = if kind == Kind::Number { "" } else { "\"" };
+        let comma = if at == 0 { '{' } else { ',' };
+        let before = format!("{close}{comma}\"{name}\":{quote}").into_bytes();
+        close = quote;
+        before
+    });
+    Rows::new(before.collect(), b"}", escaped)
 }
 
-impl Rows {
-    fn new(answer: &Answer) -> Self {
-        let names = names(&answer.metrics);
-        Self {
-            names: names.iter().map(|name| format!("\"{name}\":").into_bytes()).collect(),
-            scratch: Vec::new(),
-            line: Vec::new(),
-        }
-    }
-
-    fn object(&mut self, row: &AnswerRow) -> &[u8] {
-        let Self { names, scratch, line } = self;
-        line.clear();
-        let mut names = names.iter();
-        each(row, scratch, |kind, text| {
-            line.push(if line.is_empty() { b'{' } else { b',' });
-            line.extend_from_slice(names.next().map_or(b"", |name| name));
-            match kind {
-                Kind::Number => line.extend_from_slice(text),
-                Kind::Service | Kind::Time => quote(line, text),
-            }
-        });
-        line.push(b'}');
-        line
-    }
-}
-
-fn quote(line: &mut Vec<u8>, text: &[u8]) {
-    let text = String::from_utf8_lossy(text);
-    line.extend_from_slice(serde_json::Value::from(text.as_ref()).to_string().as_bytes());
+/// A service's name as it stands between quotes.
+fn escaped(service: &ServiceName) -> Vec<u8> {
+    let quoted = serde_json::Value::from(service.as_str()).to_string();
+    quoted.as_bytes()[1..quoted.len() - 1].to_vec()
 }

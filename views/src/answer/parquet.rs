@@ -15,11 +15,16 @@ use crate::view_file;
 /// # Errors
 /// What the Parquet writer refuses.
 pub(super) fn file(answer: &Answer) -> Result<Bytes> {
+    let notes = [("from", answer.from.to_string()), ("to", answer.to.to_string()), ("every", answer.every.to_string())];
+    Ok(view_file::write(&answer.metrics, &table(answer), &notes)?.bytes)
+}
+
+/// The answer's rows, a bucket as the minute it starts with.
+pub(super) fn table(answer: &Answer) -> Table {
     let mut table = Table::new(&answer.metrics);
     for row in &answer.rows {
         let (msg_num, metrics) = (row.aggregate.msg_num, &row.aggregate.metrics);
         table.merge_row(Row { service: &row.service, minute: row.start, msg_num, metrics });
     }
-    let notes = [("from", answer.from.to_string()), ("to", answer.to.to_string()), ("every", answer.every.to_string())];
-    Ok(view_file::write(&answer.metrics, &table, &notes)?.bytes)
+    table
 }

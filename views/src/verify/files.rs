@@ -26,7 +26,7 @@ impl Pass<'_> {
             }
             self.check_doubles(View::Batch, key.as_str(), bytes)?;
         }
-        for link in plan.chains.iter().flat_map(|chain| &chain.links) {
+        for link in plan.chains().iter().flat_map(|chain| &chain.links) {
             if let Link::View(view) = link {
                 let (name, bytes) = (view.name(), view.bytes(self.reader).await?);
                 if let Some(why) = view_file::differs(&bytes) {
@@ -36,7 +36,7 @@ impl Pass<'_> {
             }
         }
         self.check_imports().await?;
-        let Some(manifest) = &plan.manifest else { return Ok(()) };
+        let Some(manifest) = plan.manifest() else { return Ok(()) };
         if manifest.content != Manifest::hash_content(&manifest.pages) {
             self.file(&format!("manifest {}", manifest.number), "its content hash is not that of its pages");
         }
@@ -51,7 +51,7 @@ impl Pass<'_> {
     /// Checks every cut of every import: no answer needs those of a withdrawn
     /// one, but a rebuild of everything does.
     async fn check_imports(&mut self) -> Result<()> {
-        let (store, manifest) = (&*self.reader.store, self.plan.manifest.as_ref());
+        let (store, manifest) = (&*self.reader.store, self.plan.manifest());
         for source in cuts::sources(store).await? {
             let Source::Import(import) = &source else { continue };
             let covered = manifest.and_then(|manifest| manifest.import(import)).map(|covered| covered.cut);

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::file::metadata::ParquetStatisticsPolicy;
-use schema::Metrics;
+use schema::{Metrics, Minute};
 use storage::{Key, Store};
 
 use super::columns::{self, Columns};
@@ -89,25 +89,44 @@ impl ViewFile {
     /// `Corrupt` where a row group is not what was written, `Io`. Rows of the
     /// groups before may have been given by then.
     pub fn read(&self, selection: &Selection, sink: &mut dyn FnMut(Row<'_>)) -> Result<()> {
-        let mut names = Names::default();
         for (at, group) in self.footer.groups.iter().enumerate() {
-            if !selection.touches(group.first, group.last) {
-                continue;
-            }
-            // A damaged page may trip an assertion of the decoder; it is damage all the same.
-            let batches = catch_unwind(AssertUnwindSafe(|| self.decode(at, group)))
-                .map_err(|_| self.corrupt("a page cannot be decoded"))??;
-            for batch in &batches {
-                batch
-                    .rows(&mut names, |row| {
-                        if selection.wants_minute(row.minute) && selection.wants_service(row.service.as_str()) {
-                            sink(row);
-                        }
-                    })
-                    .map_err(|why| self.corrupt(why))?;
+            if selection.touches(group.first, group.last) {
+                self.read_group(at, &mut |row| {
+                    if selection.wants_minute(row.minute) && selection.wants_service(row.service.as_str()) {
+                        sink(row);
+                    }
+                })?;
             }
         }
         Ok(())
+    }
+
+    /// Gives every row of group `at`, which there is, to `sink`, once it has checked them all.
+    pub(crate) fn read_group(&self, at: usize, sink: &mut dyn FnMut(Row<'_>)) -> Result<()> {
+        let group = &self.footer.groups[at];
+        // A damaged page may trip an assertion of the decoder; it is damage all the same.
+        let batches = catch_unwind(AssertUnwindSafe(|| self.decode(at, group)))
+            .map_err(|_| self.corrupt("a page cannot be decoded"))??;
+        let mut names = Names::default();
+        for batch in &batches {
+            batch.rows(&mut names, &mut *sink).map_err(|why| self.corrupt(why))?;
+        }
+        Ok(())
+    }
+
+    /// The least and the greatest minute of each row group.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = (Minute, Minute)> {
+        self.footer.groups.iter().map(|group| (group.first, group.last))
+    }
+
+    /// What it is called in errors.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Memory that it takes, open.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        (self.source.held_bytes() + self.parquet.metadata().memory_size()) as u64
     }
 
     fn of_file(name: String, file: File, metrics: &Metrics) -> Result<ViewFile> {

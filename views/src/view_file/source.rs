@@ -17,6 +17,14 @@ pub(super) enum Source {
 }
 
 impl Source {
+    /// Memory that it takes.
+    pub(super) fn held_bytes(&self) -> usize {
+        match self {
+            Source::File { .. } => 0,
+            Source::Memory(bytes) => bytes.len(),
+        }
+    }
+
     pub(super) fn read(&self, range: Range<u64>) -> std::io::Result<Bytes> {
         let outside = || std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "it is too short");
         if range.start > range.end || range.end > self.len() {

@@ -53,6 +53,16 @@ pub fn write(metrics: &Metrics, table: &Table, notes: &[(&str, String)]) -> Resu
     Ok(encode(metrics, &table.rows_by_time(), notes)?)
 }
 
+/// The rows of `table` as record batches, in the order and with the columns of a view file.
+///
+/// # Errors
+/// `Parquet`, which only a bug can cause.
+pub(crate) fn record_batches(metrics: &Metrics, table: &Table) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+    let (schema, rows) = (columns::schema(metrics), table.rows_by_time());
+    let batches = rows.chunks(GROUP_ROWS).map(|rows| batch(&schema, metrics.len(), rows));
+    Ok((schema.clone(), batches.collect::<Result<_, _>>()?))
+}
+
 fn encode(metrics: &Metrics, rows: &[Row<'_>], notes: &[(&str, String)]) -> Result<Written, ParquetError> {
     let schema = columns::schema(metrics);
     let options = ArrowWriterOptions::new().with_properties(properties(&schema)?).with_skip_arrow_metadata(true);

@@ -5,7 +5,7 @@
 use crate::town::{MINUTE, Sent, TODAY, Town, count, messages, micros, rows};
 use proptest::prelude::*;
 use schema::{Position, ServiceName};
-use views::{Coverage, Every, Line, Query, Verify, View, cat, query, services, verify};
+use views::{Coverage, Every, Line, Query, Reader, Verify, View, cat, query, services, verify};
 
 /// What happens in a town.
 #[derive(Clone, Debug)]
@@ -103,20 +103,28 @@ fn queries() -> impl Strategy<Value = Query> {
     })
 }
 
-async fn check_answers(town: &Town, asked: &Query) {
-    for machine in [None, Some(0), Some(1)] {
-        let reader = town.reader(machine);
-        for view in [View::Merged, View::Batch, View::Realtime] {
-            let asked = Query { view, ..asked.clone() };
-            let answer = query(&reader, &asked).await.unwrap();
-            let model = count(covered(town, &answer.coverage), &asked);
-            assert_eq!(rows(&answer), model, "{view} on {machine:?}: {:?}", answer.coverage);
-            if let Some(monitor) = machine.filter(|_| view == View::Merged) {
-                let state = town.monitors[monitor].writer.state();
-                let own = answer.coverage.monitor(&town.monitors[monitor].id).unwrap();
-                assert_eq!(own.to, state.position(), "everything acknowledged is covered");
-                assert_eq!(own.messages, town.monitors[monitor].sent.len() as u64);
-            }
+/// Where is asked: far from any monitor, and on the machine of each.
+const MACHINES: [Option<usize>; 3] = [None, Some(0), Some(1)];
+
+/// Asks on every machine, who comes anew and who has asked before.
+async fn check_answers(town: &Town, before: &[Reader; 3], asked: &Query) {
+    for (machine, before) in MACHINES.into_iter().zip(before) {
+        check_answers_of(town, &town.reader(machine), machine, asked).await;
+        check_answers_of(town, before, machine, asked).await;
+    }
+}
+
+async fn check_answers_of(town: &Town, reader: &Reader, machine: Option<usize>, asked: &Query) {
+    for view in [View::Merged, View::Batch, View::Realtime] {
+        let asked = Query { view, ..asked.clone() };
+        let answer = query(reader, &asked).await.unwrap();
+        let model = count(covered(town, &answer.coverage), &asked);
+        assert_eq!(rows(&answer), model, "{view} on {machine:?}: {:?}", answer.coverage);
+        if let Some(monitor) = machine.filter(|_| view == View::Merged) {
+            let state = town.monitors[monitor].writer.state();
+            let own = answer.coverage.monitor(&town.monitors[monitor].id).unwrap();
+            assert_eq!(own.to, state.position(), "everything acknowledged is covered");
+            assert_eq!(own.messages, town.monitors[monitor].sent.len() as u64);
         }
     }
 }
@@ -167,9 +175,10 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
         runtime.block_on(async {
             let mut town = Town::new().await;
+            let before = MACHINES.map(|machine| town.reader(machine).with_cache(64 << 10));
             for (event, asked) in &events {
                 happen(&mut town, event).await;
-                check_answers(&town, asked).await;
+                check_answers(&town, &before, asked).await;
             }
             let asked = &events.last().unwrap().1;
             let damaged = events.iter().any(|(event, _)| matches!(event, Event::DamageView { .. }));
