@@ -259,7 +259,7 @@ async fn what_cannot_be_answered_is_refused_as_prometheus_does() {
         ("query?query=hourglass_messages%2B", 400, "bad_data", "cannot be read"),
         ("query", 400, "bad_data", "\"query\" is missing"),
         ("query?query=1&time=soon", 400, "bad_data", "RFC 3339"),
-        ("query?query=-%7Bservice=%22checkout%22%7D", 422, "execution", "the same labelset"),
+        ("query?query=max_over_time(%7Bservice=%22checkout%22%7D[1h])", 422, "execution", "the same labelset"),
         ("query?query=hourglass_messages%5B100y%5D", 422, "execution", "too many samples"),
         ("query_range?query=1&start=0&end=100000&step=1", 400, "bad_data", "11000 points"),
         ("query_range?query=hourglass_messages[5m]&start=0&end=1&step=1", 400, "bad_data", "range vector"),

@@ -41,8 +41,8 @@ pub(super) fn aggregate(
     }
     let groups = groups.into_iter();
     let lists: Result<Vec<Vec<Series>>> = match aggregation {
-        Aggregation::Top(_) => groups.map(|(_, group)| first(group, parameter, |a, b| b.total_cmp(&a))).collect(),
-        Aggregation::Bottom(_) => groups.map(|(_, group)| first(group, parameter, |a, b| a.total_cmp(&b))).collect(),
+        Aggregation::Top(_) => groups.map(|(_, group)| first(group, parameter, |a, b| value_order(b, a))).collect(),
+        Aggregation::Bottom(_) => groups.map(|(_, group)| first(group, parameter, value_order)).collect(),
         _ => return Ok(groups.map(|(labels, group)| folded(aggregation, parameter, labels, &group)).collect()),
     };
     Ok(lists?.into_iter().flatten().collect())
@@ -84,6 +84,11 @@ fn sum(values: &[f64]) -> f64 {
     }
     // What is beyond any double, or none, has lost nothing that could be told.
     if total.is_finite() && lost.is_finite() { total + lost } else { values.iter().sum() }
+}
+
+/// The order of numbers, in which zeros of either sign are the same.
+fn value_order(one: f64, other: f64) -> Ordering {
+    one.partial_cmp(&other).unwrap_or(Ordering::Equal)
 }
 
 /// NaN where `unknown` says, the others as `order` says.

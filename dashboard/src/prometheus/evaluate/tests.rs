@@ -76,6 +76,7 @@ fn expressions_come_to_what_prometheus_says() {
             "{__name__=\"hourglass_a_max\", service=\"y\"}=3 {__name__=\"hourglass_a_max\", service=\"x\"}=4",
         ),
         ("topk(-1, hourglass_a_max)", ""),
+        ("topk(1, -(hourglass_a_max - hourglass_a_max))", "{service=\"x\"}=-0"),
         ("quantile(0.5, hourglass_a_max)", "{}=3.5"),
         ("hourglass_a_mean / hourglass_a_max", "{service=\"x\"}=26 {service=\"y\"}=34.333333333333336"),
         ("hourglass_a_max > 3", "{__name__=\"hourglass_a_max\", service=\"x\"}=4"),
