@@ -164,6 +164,7 @@ impl HandingOver {
         let from = self.stream.offset();
         let arrival = ingest.arrival(self.peer);
         let read = fill(&mut self.lines, &mut intake.input[from..from + PIECE]).map_err(Why::Unreadable)?;
+        ingest.instruments.received_bytes.inc_by(read as u64);
         // Frames are for conversations.
         let mut frames = Vec::new();
         let handed_over = match read {
