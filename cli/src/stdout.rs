@@ -30,8 +30,8 @@ impl Write for Stdout {
     }
 }
 
-/// Prints one line at once.
+/// Prints a line, or several, at once: in one write, so that who reads the first and goes has taken them all.
 pub(crate) fn line(text: &str) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| StdoutFailed::wrap(error).into())
+    let (mut out, text) = (io::stdout().lock(), format!("{text}\n"));
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| StdoutFailed::wrap(error).into())
 }
