@@ -43,6 +43,12 @@ impl Problem {
         Self { status: StatusCode::NOT_ACCEPTABLE, title, detail: detail.into() }
     }
 
+    /// It took longer than a request may.
+    pub(crate) fn too_long(limit: std::time::Duration) -> Self {
+        let detail = format!("there is no answer within {limit:?}: send the request faster, ask for less, or later");
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, title: "that took too long", detail }
+    }
+
     /// Something failed that never should.
     pub(crate) fn broken() -> Self {
         let detail = "see the log of this process".to_owned();

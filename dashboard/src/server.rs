@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use axum::routing::get;
@@ -15,10 +16,14 @@ use tokio_util::sync::CancellationToken;
 use views::Reader;
 
 use crate::api;
+use crate::connections::{self, Limits};
 use crate::problem::Problem;
 
 /// Answers computed at once for each core: one reads while another counts.
 const EACH_CORE: usize = 2;
+
+/// Bytes of a request's body, where a route of its own says nothing else.
+const BODY_BYTES: usize = 64 << 10;
 
 /// Why it does not serve.
 #[derive(Debug, thiserror::Error)]
@@ -31,9 +36,6 @@ pub enum ServeError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The listener broke.
-    #[error("cannot accept connections: {0}")]
-    Accept(#[source] std::io::Error),
 }
 
 /// A dashboard that listens.
@@ -77,13 +79,9 @@ impl Dashboard {
         self.address
     }
 
-    /// Serves from `world` until `stop`; requests that are being answered then are answered.
-    ///
-    /// # Errors
-    /// [`ServeError::Accept`].
-    pub async fn serve(self, world: World, stop: CancellationToken) -> Result<(), ServeError> {
-        let serving = axum::serve(self.listener, routes(Asked::of(world)));
-        serving.with_graceful_shutdown(stop.cancelled_owned()).await.map_err(ServeError::Accept)
+    /// Serves from `world` until `stop`; requests that are being answered then are answered, if that is soon.
+    pub async fn serve(self, world: World, limits: Limits, stop: CancellationToken) {
+        connections::serve(self.listener, routes(Asked::of(world)), limits, stop).await;
     }
 }
 
@@ -93,6 +91,7 @@ fn routes(asked: Asked) -> Router {
         .route("/healthz", get(|| async { "alive\n" }))
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(axum::middleware::map_response(guarded))
         .with_state(asked)
 }

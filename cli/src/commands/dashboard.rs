@@ -21,6 +21,6 @@ pub(super) async fn run(settings: Settings) -> Result<Outcome> {
     let dashboard =
         dashboard.ok_or_else(|| anyhow!("http.address = off").advise("say where, with --http HOST:PORT"))?;
     stdout::line(&format!("serving http://{}", dashboard.address()))?;
-    dashboard.serve(web::world(&place), stop).await?;
+    dashboard.serve(web::world(&place), web::limits(&settings), stop).await;
     Ok(Outcome::Fine)
 }

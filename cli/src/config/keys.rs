@@ -155,6 +155,8 @@ keys! {
 
     /// Where the dashboard and its API are served. There is nothing yet to say who may ask: an address that is not a loopback one is refused. Unset: 127.0.0.1:7080 with `up` and `dashboard`, nowhere with `monitor` and `scheduler`.
     http_address: Maybe<Web> = "http.address" as "http", "", SERVERS;
+    /// Connections of HTTP served at once; more are refused with a reason. A page that is open holds one.
+    http_connections: Whole<1, 1_000_000> = "http.connections", "1024", SERVERS;
 
     /// Messages that start a commit when the writer is free.
     buffer_messages: Whole<1, 1_000_000_000> = "buffer.messages", "50", MONITORS;

@@ -104,8 +104,11 @@ impl Running {
         }
         if let Some(dashboard) = dashboard {
             running.http = Some(dashboard.address());
-            let (world, token) = (web::world(place), running.stop.clone());
-            running.tasks.spawn(async move { Ok(dashboard.serve(world, token).await?) });
+            let (world, limits, token) = (web::world(place), web::limits(settings), running.stop.clone());
+            running.tasks.spawn(async move {
+                dashboard.serve(world, limits, token).await;
+                Ok(())
+            });
         }
         Ok(running)
     }

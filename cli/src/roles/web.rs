@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
-use dashboard::{Dashboard, World};
+use dashboard::{Dashboard, Limits, World};
 
 use crate::advice::Advice;
 use crate::config::{Settings, Web};
@@ -28,6 +28,12 @@ pub(crate) async fn listen(settings: &Settings, wanted: bool) -> Result<Option<D
 /// What it answers from.
 pub(crate) fn world(place: &Place) -> World {
     World { reader: place.reader(), clock: Arc::clone(&place.clock) }
+}
+
+/// What its connections may cost.
+pub(crate) fn limits(settings: &Settings) -> Limits {
+    let connections = usize::try_from(settings.http_connections.0).unwrap_or(usize::MAX);
+    Limits { connections, ..Limits::default() }
 }
 
 /// The address, if it is one of this machine's own alone.
