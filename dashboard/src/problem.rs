@@ -43,6 +43,17 @@ impl Problem {
         Self { status: StatusCode::NOT_ACCEPTABLE, title, detail: detail.into() }
     }
 
+    /// Nothing was shown that allows it.
+    pub(crate) fn unauthorized(detail: impl Into<String>) -> Self {
+        let detail = format!("{}: send one as `Authorization: Bearer TOKEN`", detail.into());
+        Self { status: StatusCode::UNAUTHORIZED, title: "who asks is not known", detail }
+    }
+
+    /// What was shown does not allow it.
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::FORBIDDEN, title: "that is not for whoever asks", detail: detail.into() }
+    }
+
     /// It took longer than a request may.
     pub(crate) fn too_long(limit: std::time::Duration) -> Self {
         let detail = format!("there is no answer within {limit:?}: send the request faster, ask for less, or later");
@@ -76,6 +87,10 @@ impl IntoResponse for Problem {
         let kind = HeaderValue::from_static("application/problem+json");
         let mut response = (status, [(header::CONTENT_TYPE, kind)], format!("{body}\n")).into_response();
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::UNAUTHORIZED {
+            let asked = HeaderValue::from_static("Bearer realm=\"hourglass\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, asked);
+        }
         response
     }
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use access::Access;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, header};
@@ -16,7 +17,9 @@ use tokio_util::sync::CancellationToken;
 use views::Reader;
 
 use crate::api;
+use crate::authority::Authority;
 use crate::connections::{self, Limits};
+use crate::login;
 use crate::problem::Problem;
 
 /// Answers computed at once for each core: one reads while another counts.
@@ -52,6 +55,10 @@ pub struct World {
     pub reader: Reader,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Who may ask.
+    pub access: Access,
+    /// Whether it is asked over TLS.
+    pub tls: bool,
 }
 
 /// What every request is answered from. Cheap to clone.
@@ -86,12 +93,15 @@ impl Dashboard {
 }
 
 fn routes(asked: Asked) -> Router {
+    let authority = Authority::new(asked.world.access.clone(), Arc::clone(&asked.world.clock));
     Router::new()
         .merge(api::routes())
+        .merge(login::routes())
         .route("/healthz", get(|| async { "alive\n" }))
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(axum::middleware::from_fn(move |request, next| authority.clone().judge(request, next)))
         .layer(axum::middleware::map_response(guarded))
         .with_state(asked)
 }

@@ -16,10 +16,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::Denied;
 use schema::ServerFrame;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
 use crate::budget::Holding;
 use crate::ingest::Ingest;
@@ -45,6 +47,9 @@ const RECEIVED: Duration = Duration::from_millis(10);
 /// Bytes read at most once a drain has begun: more than a socket's buffer ever
 /// holds, so only what came after the drain began can be left out.
 const DRAIN_BYTES: usize = 16 << 20;
+
+/// How long a client may take to say who it is, where not everybody may send.
+const INTRODUCTION: Duration = Duration::from_secs(10);
 
 /// How long a client may take to read that there will be no more acks.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -97,7 +102,7 @@ impl Connection {
     pub(crate) fn new(socket: TcpStream, peer: SocketAddr, ingest: Arc<Ingest>) -> Self {
         let holding = ingest.budget.holding();
         let out = Outbox::default();
-        let (stream, want) = (Stream::new(), CAREFUL);
+        let (stream, want) = (Stream::new(None), CAREFUL);
         Self { socket, peer, ingest, stream, holding, out, want, starved: false, turn: None }
     }
 
@@ -144,6 +149,7 @@ impl Connection {
         let drain = self.ingest.drain.clone();
         let drain = drain.cancelled();
         tokio::pin!(drain);
+        let introduced_by = Instant::now() + INTRODUCTION;
         loop {
             if let Err(end) = self.answer() {
                 return end;
@@ -154,6 +160,9 @@ impl Connection {
             tokio::select! {
                 () = &mut drain => return End::Drain,
                 () = progress(stream) => continue,
+                () = stranger_until(introduced_by), if !stream.admitted(ingest) => {
+                    return End::Refused(Refusal::Denied(Denied::Nothing));
+                }
                 ready = socket.writable(), if writes => match ready {
                     Ok(()) => continue,
                     Err(error) => return End::Lost(error),
@@ -274,6 +283,8 @@ impl Connection {
         let reason = match refusal {
             Refusal::Superseded => "a newer connection of this client has taken over".to_owned(),
             Refusal::TooManyClients => "too many clients: clients.max are remembered already".to_owned(),
+            Refusal::Denied(denied) => denied.to_string(),
+            Refusal::LongId => "the client's id is too long: it and its token's name have at most 127 bytes".to_owned(),
             Refusal::Sealed => {
                 format!("monitor {} was sealed and acknowledges nothing any more", self.ingest.monitor)
             }
@@ -302,6 +313,11 @@ impl Connection {
         };
         let _ = tokio::time::timeout(FAREWELL, told).await;
     }
+}
+
+/// Waits for the end of a stranger's time.
+async fn stranger_until(end: Instant) {
+    tokio::time::sleep_until(end).await;
 }
 
 /// Waits until more of the client's lines are durable, or it has moved to a

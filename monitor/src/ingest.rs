@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::Access;
 use schema::{Incarnation, MonitorId};
 use storage::Clock;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,8 @@ pub(crate) struct Ingest {
     pub(crate) intakes: Intakes,
     /// `listen.bytes`.
     pub(crate) budget: Budget,
+    /// Who may send.
+    pub(crate) access: Access,
     /// `listen.connections`.
     pub(crate) connections: usize,
     /// What future Timestamps are judged by.

@@ -86,6 +86,7 @@ impl Tasks {
             buffer: Arc::clone(&buffer),
             intakes: Intakes::new(options.metrics, Arc::clone(&services)),
             budget: Budget::new(options.listen_bytes, most),
+            access: options.access,
             connections: most,
             clock: Arc::clone(&clock),
             future: options.accept_future,

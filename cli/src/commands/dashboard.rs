@@ -6,6 +6,7 @@ use crate::advice::Advice;
 use crate::config::Settings;
 use crate::open::Place;
 use crate::outcome::Outcome;
+use crate::roles::doors::Doors;
 use crate::roles::web;
 use crate::signals::drain_on_signal;
 use crate::stdout;
@@ -17,10 +18,12 @@ pub(super) async fn run(settings: Settings) -> Result<Outcome> {
         place = Place::existing(&settings) => place?,
         () = stop.cancelled() => return Ok(Outcome::Fine),
     };
-    let dashboard = web::listen(&settings, true).await?;
+    let doors = Doors::of(&settings)?;
+    let dashboard = web::listen(&settings, &doors, true).await?;
     let dashboard =
         dashboard.ok_or_else(|| anyhow!("http.address = off").advise("say where, with --http HOST:PORT"))?;
     stdout::line(&format!("serving http://{}", dashboard.address()))?;
-    dashboard.serve(web::world(&place), web::limits(&settings), stop).await;
+    let serving = dashboard.serve(web::world(&place, &doors), web::limits(&settings), stop.clone());
+    tokio::join!(serving, doors.follow(stop));
     Ok(Outcome::Fine)
 }

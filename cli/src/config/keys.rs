@@ -153,10 +153,15 @@ keys! {
     /// Memory for all connections' unfinished lines together; beyond it whoever holds most waits first.
     listen_bytes: Size<MIB, TIB> = "listen.bytes", "32MiB", MONITORS;
 
-    /// Where the dashboard and its API are served. There is nothing yet to say who may ask: an address that is not a loopback one is refused. Unset: 127.0.0.1:7080 with `up` and `dashboard`, nowhere with `monitor` and `scheduler`.
+    /// Where the dashboard and its API are served. Unset: 127.0.0.1:7080 with `up` and `dashboard`, nowhere with `monitor` and `scheduler`.
     http_address: Maybe<Web> = "http.address" as "http", "", SERVERS;
     /// Connections of HTTP served at once; more are refused with a reason. A page that is open holds one.
     http_connections: Whole<1, 1_000_000> = "http.connections", "1024", SERVERS;
+
+    /// The file that says who may send and who may ask: tokens, hashed, and names of client certificates, as `hourglass token new` writes them. Looked at each second; a file that is wrong changes nothing. Without it everybody may who reaches the address.
+    access_file: Maybe<FilePath> = "access.file", "", SERVERS;
+    /// Listen beyond this machine even where not everything is asked for: a certificate of its own, so that nobody listens in, and `access.file`, so that not everybody may. Whoever reaches the address can then send, or ask, or both.
+    insecure: Switch = "insecure", "false", SERVERS;
 
     /// Messages that start a commit when the writer is free.
     buffer_messages: Whole<1, 1_000_000_000> = "buffer.messages", "50", MONITORS;

@@ -4,6 +4,7 @@
 //! What must hold: every task has an owner here that awaits it; one token stops them all; a role that cannot go on
 //! stops the others, which drain.
 
+pub(crate) mod doors;
 mod last_schedule;
 mod monitoring;
 mod rebuilder;
@@ -23,6 +24,7 @@ use views::Refreshed;
 
 use crate::config::Settings;
 use crate::open::Place;
+use doors::Doors;
 
 pub(crate) use last_schedule::last as last_schedule;
 
@@ -89,10 +91,11 @@ impl Running {
             stop,
         };
         // Before the log is opened: an address that is taken is to be said at once.
-        let dashboard = web::listen(settings, roles == Roles::All).await?;
+        let doors = Doors::of(settings)?;
+        let dashboard = web::listen(settings, &doors, roles == Roles::All).await?;
         let mut own_cut = None;
         if roles != Roles::Scheduler {
-            own_cut = Some(running.start_monitor(place, settings, &schedule).await?);
+            own_cut = Some(running.start_monitor(place, settings, &schedule, &doors).await?);
         }
         if roles != Roles::Monitor {
             let rebuilder = rebuilder::start(place, settings, schedule, own_cut, on_built).await?;
@@ -104,12 +107,17 @@ impl Running {
         }
         if let Some(dashboard) = dashboard {
             running.http = Some(dashboard.address());
-            let (world, limits, token) = (web::world(place), web::limits(settings), running.stop.clone());
+            let (world, limits, token) = (web::world(place, &doors), web::limits(settings), running.stop.clone());
             running.tasks.spawn(async move {
                 dashboard.serve(world, limits, token).await;
                 Ok(())
             });
         }
+        let following = doors.follow(running.stop.clone());
+        running.tasks.spawn(async move {
+            following.await;
+            Ok(())
+        });
         Ok(running)
     }
 
@@ -118,8 +126,9 @@ impl Running {
         place: &Place,
         settings: &Settings,
         schedule: &Schedule,
+        doors: &Doors,
     ) -> Result<watch::Receiver<Micros>> {
-        let monitor = monitoring::start(place, settings, self.stop.clone()).await?;
+        let monitor = monitoring::start(place, settings, doors, self.stop.clone()).await?;
         self.address = Some(monitor.local_addr());
         let (refreshed, on_refreshed) = (watch::Sender::new(None), watch::Sender::new(Micros::MIN));
         self.monitor = Some(Watched { progress: monitor.progress(), refreshed: refreshed.subscribe() });

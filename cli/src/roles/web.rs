@@ -3,31 +3,33 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use dashboard::{Dashboard, Limits, World};
 
 use crate::advice::Advice;
 use crate::config::{Settings, Web};
 use crate::open::Place;
+use crate::roles::doors::Doors;
 
 /// Where it is served when nothing is said.
 const USUAL: &str = "127.0.0.1:7080";
 
 /// A dashboard that listens where the settings say; where they say nothing, at the usual place if it is `wanted`,
 /// else not at all.
-pub(crate) async fn listen(settings: &Settings, wanted: bool) -> Result<Option<Dashboard>> {
+pub(crate) async fn listen(settings: &Settings, doors: &Doors, wanted: bool) -> Result<Option<Dashboard>> {
     let address = match &settings.http_address.0 {
         Some(Web::At(address)) => address.0.as_str(),
         None if wanted => USUAL,
         Some(Web::Off) | None => return Ok(None),
     };
-    let dashboard = Dashboard::listen(here(address).await?).await;
+    let dashboard = Dashboard::listen(here(address, doors).await?).await;
     dashboard.advise("choose another one with --http, as in --http 127.0.0.1:0, or none with --http off").map(Some)
 }
 
 /// What it answers from.
-pub(crate) fn world(place: &Place) -> World {
-    World { reader: place.reader(), clock: Arc::clone(&place.clock) }
+pub(crate) fn world(place: &Place, doors: &Doors) -> World {
+    let (clock, access) = (Arc::clone(&place.clock), doors.access.clone());
+    World { reader: place.reader(), clock, access, tls: false }
 }
 
 /// What its connections may cost.
@@ -36,13 +38,10 @@ pub(crate) fn limits(settings: &Settings) -> Limits {
     Limits { connections, ..Limits::default() }
 }
 
-/// The address, if it is one of this machine's own alone.
-async fn here(text: &str) -> Result<SocketAddr> {
+/// The address, if it may be listened on.
+async fn here(text: &str, doors: &Doors) -> Result<SocketAddr> {
     let mut found = tokio::net::lookup_host(text).await.with_context(|| format!("cannot find {text}"))?;
     let address = found.next().with_context(|| format!("{text} is no address"))?;
-    if !address.ip().is_loopback() {
-        let refused = anyhow!("http.address = {text}: whoever reaches this machine could ask");
-        return Err(refused.advise("serve it on 127.0.0.1, behind a proxy that knows who may ask"));
-    }
+    doors.may_listen("http.address", address)?;
     Ok(address)
 }

@@ -7,14 +7,15 @@
 use std::fmt::Write;
 
 use axum::body::Body;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Extension, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
-use views::{Query, query, write_answer};
+use views::{Query, Reader, query, services, write_answer};
 
 use super::formats;
 use super::parameters::Parameters;
+use crate::authority::Caller;
 use crate::problem::Problem;
 use crate::server::Asked;
 
@@ -26,15 +27,17 @@ const ROWS: usize = 2_000_000;
 /// Answers.
 pub(crate) async fn answer(
     State(asked): State<Asked>,
+    Extension(caller): Extension<Caller>,
     RawQuery(text): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let parameters = Parameters::parse(text.as_deref().unwrap_or_default())?;
     let format = formats::asked(parameters.format.as_deref(), &headers)?;
-    let question = parameters.query(asked.world.clock.now())?;
+    let mut question = parameters.query(asked.world.clock.now())?;
     bounded(&question)?;
     let body = asked
         .compute(move |reader| async move {
+            narrow(&mut question, &caller, &reader).await?;
             let answer = query(&reader, &question).await?;
             if answer.rows.len() > ROWS {
                 return Err(Problem::too_much(format!(
@@ -61,6 +64,22 @@ pub(crate) async fn answer(
         (header::VARY, HeaderValue::from_static("accept")),
     ]);
     Ok(response)
+}
+
+/// Leaves to a question the services that its caller reaches.
+async fn narrow(question: &mut Query, caller: &Caller, reader: &Reader) -> Result<(), Problem> {
+    if let Some(beyond) = question.services.iter().find(|service| !caller.reaches(service)) {
+        return Err(Problem::forbidden(format!("this token does not reach the service {beyond}")));
+    }
+    if question.services.is_empty() && !caller.all_services() {
+        let (seen, _) = services(reader).await?;
+        question.services = seen.into_iter().map(|seen| seen.service).filter(|name| caller.reaches(name)).collect();
+        // None named would be all of them.
+        if question.services.is_empty() {
+            return Err(Problem::forbidden("this token reaches none of the services that have sent"));
+        }
+    }
+    Ok(())
 }
 
 fn bounded(question: &Query) -> Result<(), Problem> {
