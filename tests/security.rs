@@ -246,6 +246,130 @@ async fn a_change_of_the_file_takes_hold_without_a_restart() {
     assert_eq!(guarded.status("/api/v1/services", Some(&second.text)).await, 200);
 }
 
+/// Who signs certificates, and what was signed.
+struct Authority {
+    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
+    pem: String,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let (key, mut params) = (rcgen::KeyPair::generate().unwrap(), rcgen::CertificateParams::default());
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let pem = params.self_signed(&key).unwrap().pem();
+        Self { issuer: rcgen::Issuer::new(params, key), pem }
+    }
+
+    /// A certificate for this name, and its key.
+    fn sign(&self, name: &str) -> (String, String) {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+        (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
+    }
+
+    /// A client that trusts it, with this certificate if any.
+    fn client(&self, own: Option<&(String, String)>) -> Client {
+        let root = reqwest::Certificate::from_pem(self.pem.as_bytes()).unwrap();
+        let mut builder = Client::builder().tls_certs_only([root]);
+        if let Some((certificate, key)) = own {
+            builder = builder.identity(reqwest::Identity::from_pem(format!("{key}{certificate}").as_bytes()).unwrap());
+        }
+        builder.build().unwrap()
+    }
+
+    /// What is said to whoever sends this over TLS, up to the first line's end.
+    fn told(&self, address: SocketAddr, text: &str, own: Option<&(String, String)>) -> std::io::Result<String> {
+        use rustls::pki_types::pem::PemObject;
+        use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+        let der = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(der(&self.pem)).unwrap();
+        let builder = rustls::ClientConfig::builder().with_root_certificates(roots);
+        let config = match own {
+            Some((certificate, key)) => {
+                let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+                builder.with_client_auth_cert(vec![der(certificate)], key).unwrap()
+            }
+            None => builder.with_no_client_auth(),
+        };
+        let name = rustls::pki_types::ServerName::from(address.ip());
+        let connection = rustls::ClientConnection::new(config.into(), name).unwrap();
+        let socket = TcpStream::connect(address)?;
+        socket.set_read_timeout(Some(DEADLINE))?;
+        let mut stream = rustls::StreamOwned::new(connection, socket);
+        stream.write_all(text.as_bytes())?;
+        let mut told = String::new();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(stream), &mut told)?;
+        Ok(told)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_encrypted_is_known_by_its_certificate_and_knows_clients_by_theirs() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (ours, clients, others) = (Authority::new(), Authority::new(), Authority::new());
+    let token = Token::new("--name token --scope ingest,read");
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let place = |(certificate, key): (String, String)| {
+        fs::write(path("tls.pem"), certificate).unwrap();
+        fs::write(path("tls-key.pem"), key).unwrap();
+    };
+    place(ours.sign("127.0.0.1"));
+    fs::write(path("clients.pem"), &clients.pem).unwrap();
+    let named = "[[access]]\nname = \"named\"\ncertificate = \"east.example\"\nscope = [\"ingest\", \"read\"]\n";
+    fs::write(path("access.toml"), format!("{}\n{named}", token.entry)).unwrap();
+    let flag = |name: &str, file: &str| format!("--{name} {}", path(file).display());
+    let line = format!(
+        "up --data DATA {} {} {} {}",
+        flag("access-file", "access.toml"),
+        flag("tls-certificate", "tls.pem"),
+        flag("tls-key", "tls-key.pem"),
+        flag("tls-client-ca", "clients.pem")
+    );
+    // Everything is asked for: it may be reached by others.
+    drop(Hourglass::ready_at(&path("other"), &format!("{line} --listen 0.0.0.0:0 --http off")));
+    let server = Hourglass::start(&path("data"), &line);
+    let http = format!("https://{}/api/v1/services", server.http.unwrap());
+
+    let ask = async |client: Client, token: Option<&Token>| {
+        let request = client.get(&http);
+        let request = match token {
+            Some(token) => request.header(AUTHORIZATION, format!("Bearer {}", token.text)),
+            None => request,
+        };
+        request.send().await.map(|answer| answer.status().as_u16()).map_err(drop)
+    };
+    let (east, west, foreign) =
+        (clients.sign("east.example"), clients.sign("west.example"), others.sign("east.example"));
+    assert_eq!(ask(ours.client(None), Some(&token)).await, Ok(200));
+    assert_eq!(ask(ours.client(None), None).await, Ok(401));
+    assert_eq!(ask(ours.client(Some(&east)), None).await, Ok(200));
+    assert_eq!(ask(ours.client(Some(&west)), None).await, Ok(401), "of the CA, but named by no entry");
+    assert_eq!(ask(ours.client(Some(&foreign)), None).await, Err(()), "of another CA");
+    assert_eq!(ask(others.client(None), Some(&token)).await, Err(()), "a client that does not trust it");
+    let plain = Client::new().get(http.replace("https", "http")).send().await;
+    assert!(plain.is_err(), "what is not encrypted is not answered");
+
+    let hello = "{\"hourglass\":{\"version\":1,\"client\":\"c\"}}\n";
+    let with_token = hello.replace("\"c\"", &format!("\"c\",\"token\":\"{}\"", token.text));
+    let sent = message("a", now_micros(), 1) + "\n";
+    let tell = |text: &str, own| ours.told(server.address, text, own);
+    assert!(tell(&with_token, None).unwrap().contains("\"resume\":0"));
+    assert!(tell(hello, Some(&east)).unwrap().contains("\"resume\":0"));
+    assert!(tell(hello, None).unwrap().contains("a token is needed here"));
+    assert!(tell(&sent, Some(&west)).unwrap().contains("a token is needed here"));
+    assert!(tell(hello, Some(&foreign)).is_err());
+    assert!(others.told(server.address, hello, None).is_err());
+
+    // Renewed by another CA, without a restart.
+    place(others.sign("127.0.0.1"));
+    let handle = tokio::runtime::Handle::current();
+    let renewed = || tokio::task::block_in_place(|| handle.block_on(ask(others.client(None), Some(&token)))) == Ok(200);
+    until("the new certificate to be shown", renewed);
+    assert!(server.drained().0.success());
+}
+
 #[test]
 fn what_others_reach_asks_who_it_is_or_says_that_it_does_not() {
     let folder = tempfile::tempdir().unwrap();

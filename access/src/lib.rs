@@ -5,6 +5,7 @@
 //! | what a file of tokens holds, and why only hashes | `file.rs` |
 //! | what a token, once checked, allows | [`Grant`] |
 //! | how a change of the file takes hold, and what a broken one does | [`Access`] |
+//! | how a connection is encrypted, and a client known by its certificate | [`Tls`] |
 //! | what `*` in a pattern of services means | [`Pattern`] |
 //!
 //! Enters: the file, and what clients show. Leaves: a [`Grant`], or why there is none ([`Denied`]).
@@ -20,10 +21,12 @@ mod file;
 mod grant;
 mod list;
 mod pattern;
+mod tls;
 mod token;
 
 pub use file::{AccessError, check};
 pub use grant::{Grant, Scope};
 pub use list::{Access, Denied};
 pub use pattern::Pattern;
+pub use tls::{Tls, TlsFiles};
 pub use token::{Fingerprint, new_token};

@@ -6,7 +6,7 @@
 //! | `POST /api/v1/messages` | a token or certificate with the scope `ingest` |
 //! | all else, `/metrics` included | one with the scope `read` |
 //!
-//! A token comes as `Authorization: Bearer …`, or, from a browser that has logged in, in a cookie; a cookie counts for
+//! Who shows a certificate that an entry names needs no token. A token comes as `Authorization: Bearer …`, or, from a browser that has logged in, in a cookie; a cookie counts for
 //! reading alone. A grant that is limited to some services may ask only what is known to answer for those alone
 //! ([`LIMITED`]); all else is refused to it.
 //!
@@ -29,6 +29,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use schema::{Secret, ServiceName};
 use storage::Clock;
 
+use crate::connections::Peer;
 use crate::login;
 use crate::problem::Problem;
 
@@ -106,7 +107,14 @@ impl Authority {
         let now = self.clock.now();
         let shown = bearer(request.headers())?;
         let shown = shown.or_else(|| (asked == Class::Read).then(|| login::token(request.headers())).flatten());
-        let grant = self.access.token(&shown.ok_or(Denied::Nothing)?, now)?;
+        let certified = || request.extensions().get::<Peer>().and_then(|peer| peer.grant.clone());
+        let grant = match shown {
+            Some(token) => self.access.token(&token, now)?,
+            None => certified().ok_or(Denied::Nothing)?,
+        };
+        if !grant.counts(now) {
+            return Err(Denied::Unknown);
+        }
         if grant.has(scope) { Ok(Some(grant)) } else { Err(Denied::Scope(scope)) }
     }
 }

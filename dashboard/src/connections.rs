@@ -19,6 +19,7 @@ use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::{Access, Grant, Tls};
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
@@ -28,6 +29,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use storage::Clock;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -74,10 +76,26 @@ pub(crate) struct Peer {
     /// Its address.
     #[allow(dead_code, reason = "the rate limit reads it")]
     pub(crate) address: SocketAddr,
+    /// What its certificate grants, if it showed one that is known.
+    pub(crate) grant: Option<Grant>,
+}
+
+/// Who is let in, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Entrance {
+    pub(crate) access: Access,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// Accepts and serves until `stop`, then ends.
-pub(crate) async fn serve(listener: TcpListener, routes: Router, limits: Limits, stop: CancellationToken) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    routes: Router,
+    entrance: Entrance,
+    limits: Limits,
+    stop: CancellationToken,
+) {
     let routes = routes.layer(from_fn(move |request, next| timely(limits.request, request, next)));
     let service = TowerToHyperService::new(routes);
     let (free, tasks) = (Arc::new(Semaphore::new(limits.connections)), TaskTracker::new());
@@ -90,8 +108,9 @@ pub(crate) async fn serve(listener: TcpListener, routes: Router, limits: Limits,
             Ok((socket, address)) => match Arc::clone(&free).try_acquire_owned() {
                 Ok(place) => {
                     let connection = Connection { service: service.clone(), limits, stop: stop.clone() };
+                    let entrance = entrance.clone();
                     tasks.spawn(async move {
-                        connection.serve(socket, Peer { address }).await;
+                        connection.serve(socket, address, entrance).await;
                         drop(place);
                     });
                 }
@@ -132,11 +151,22 @@ struct Connection {
 }
 
 impl Connection {
-    async fn serve(self, socket: TcpStream, peer: Peer) {
+    async fn serve(self, socket: TcpStream, address: SocketAddr, entrance: Entrance) {
         // Answers are written whole; waiting for more only makes them late.
         let _ = socket.set_nodelay(true);
-        let address = peer.address;
-        if let Err(error) = self.speak(socket, peer).await {
+        let Entrance { access, tls, clock } = entrance;
+        let spoken = match tls {
+            None => self.speak(socket, Peer { address, grant: None }).await,
+            Some(tls) => {
+                let agreed = self.stop.run_until_cancelled(tls.accept(socket, &access, clock.now())).await;
+                match agreed {
+                    Some(Ok((socket, grant))) => self.speak(socket, Peer { address, grant }).await,
+                    Some(Err(error)) => return tracing::debug!(peer = %address, %error, "no TLS"),
+                    None => return,
+                }
+            }
+        };
+        if let Err(error) = spoken {
             tracing::debug!(peer = %address, %error, "connection lost");
         }
     }

@@ -52,11 +52,11 @@ async fn enter(State(asked): State<Asked>, RawForm(form): RawForm) -> Response {
         let why = "This token is not known, not valid any more, or not for reading.";
         return shown(StatusCode::UNAUTHORIZED, why, &to);
     }
-    kept(Redirect::to(own(&to)).into_response(), token.expose(), KEPT_SECONDS, world.tls)
+    kept(Redirect::to(own(&to)).into_response(), token.expose(), KEPT_SECONDS, world.tls.is_some())
 }
 
 async fn leave(State(asked): State<Asked>) -> Response {
-    kept(Redirect::to(LOGIN).into_response(), "", 0, asked.world.tls)
+    kept(Redirect::to(LOGIN).into_response(), "", 0, asked.world.tls.is_some())
 }
 
 /// The answer, with the cookie.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use access::Access;
+use access::{Access, Tls};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, header};
@@ -18,7 +18,7 @@ use views::Reader;
 
 use crate::api;
 use crate::authority::Authority;
-use crate::connections::{self, Limits};
+use crate::connections::{self, Entrance, Limits};
 use crate::login;
 use crate::problem::Problem;
 
@@ -57,8 +57,8 @@ pub struct World {
     pub clock: Arc<dyn Clock>,
     /// Who may ask.
     pub access: Access,
-    /// Whether it is asked over TLS.
-    pub tls: bool,
+    /// What connections are encrypted with, if they are.
+    pub tls: Option<Tls>,
 }
 
 /// What every request is answered from. Cheap to clone.
@@ -88,7 +88,9 @@ impl Dashboard {
 
     /// Serves from `world` until `stop`; requests that are being answered then are answered, if that is soon.
     pub async fn serve(self, world: World, limits: Limits, stop: CancellationToken) {
-        connections::serve(self.listener, routes(Asked::of(world)), limits, stop).await;
+        let entrance =
+            Entrance { access: world.access.clone(), tls: world.tls.clone(), clock: Arc::clone(&world.clock) };
+        connections::serve(self.listener, routes(Asked::of(world)), entrance, limits, stop).await;
     }
 }
 

@@ -16,10 +16,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::Denied;
+use access::{Denied, Grant};
 use schema::ServerFrame;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
-use tokio::net::TcpStream;
+use tokio::io::Interest;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
@@ -27,6 +26,7 @@ use crate::budget::Holding;
 use crate::ingest::Ingest;
 use crate::intake::READ;
 use crate::outbox::Outbox;
+use crate::socket::Socket;
 use crate::stream::{Refusal, Stream};
 
 /// How long a connection that found no grant waits before it looks again.
@@ -57,7 +57,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// One connected client.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    socket: TcpStream,
+    socket: Socket,
     peer: SocketAddr,
     ingest: Arc<Ingest>,
     stream: Stream,
@@ -98,11 +98,11 @@ enum Read {
 }
 
 impl Connection {
-    /// A connection just accepted.
-    pub(crate) fn new(socket: TcpStream, peer: SocketAddr, ingest: Arc<Ingest>) -> Self {
+    /// A connection just accepted, of whoever has this grant already.
+    pub(crate) fn new(socket: Socket, peer: SocketAddr, grant: Option<Grant>, ingest: Arc<Ingest>) -> Self {
         let holding = ingest.budget.holding();
         let out = Outbox::default();
-        let (stream, want) = (Stream::new(None), CAREFUL);
+        let (stream, want) = (Stream::new(grant), CAREFUL);
         Self { socket, peer, ingest, stream, holding, out, want, starved: false, turn: None }
     }
 
@@ -333,12 +333,7 @@ async fn progress(stream: &mut Stream) {
 
 /// Waits until there is room and something to read. Gives the turn to read
 /// without a grant where that is the only way on.
-async fn may_read(
-    socket: &TcpStream,
-    ingest: &Ingest,
-    holding: &Holding,
-    starved: bool,
-) -> Option<OwnedSemaphorePermit> {
+async fn may_read(socket: &Socket, ingest: &Ingest, holding: &Holding, starved: bool) -> Option<OwnedSemaphorePermit> {
     ingest.buffer.room().await;
     if starved {
         tokio::time::sleep(STARVED).await;

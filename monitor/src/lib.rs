@@ -37,6 +37,7 @@ mod retire;
 mod room;
 mod rows;
 mod services;
+mod socket;
 mod status;
 mod stream;
 mod tasks;

@@ -160,6 +160,12 @@ keys! {
 
     /// The file that says who may send and who may ask: tokens, hashed, and names of client certificates, as `hourglass token new` writes them. Looked at each second; a file that is wrong changes nothing. Without it everybody may who reaches the address.
     access_file: Maybe<FilePath> = "access.file", "", SERVERS;
+    /// The certificate, in PEM, with which all that listens is encrypted, those between it and the root behind it. Looked at each second, as the key is. Unset: nothing is encrypted.
+    tls_certificate: Maybe<FilePath> = "tls.certificate", "", SERVERS;
+    /// The certificate's private key, in PEM.
+    tls_key: Maybe<FilePath> = "tls.key", "", SERVERS;
+    /// Who signs certificates of clients, in PEM. A client that shows one stands for the entry in `access.file` that names one of its DNS names, and needs no token; without that file every client must show one.
+    tls_client_ca: Maybe<FilePath> = "tls.client_ca", "", SERVERS;
     /// Listen beyond this machine even where not everything is asked for: a certificate of its own, so that nobody listens in, and `access.file`, so that not everybody may. Whoever reaches the address can then send, or ask, or both.
     insecure: Switch = "insecure", "false", SERVERS;
 

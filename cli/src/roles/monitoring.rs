@@ -92,6 +92,7 @@ fn options(place: &Place, settings: &Settings, doors: &Doors, id: MonitorId) -> 
         metrics: place.metrics.clone(),
         listen_address,
         access: doors.access.clone(),
+        tls: doors.tls.clone(),
         listen_connections: count(settings.listen_connections.0),
         listen_bytes: count(settings.listen_bytes.0),
         buffer_messages: settings.buffer_messages.0,

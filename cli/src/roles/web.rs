@@ -29,7 +29,7 @@ pub(crate) async fn listen(settings: &Settings, doors: &Doors, wanted: bool) -> 
 /// What it answers from.
 pub(crate) fn world(place: &Place, doors: &Doors) -> World {
     let (clock, access) = (Arc::clone(&place.clock), doors.access.clone());
-    World { reader: place.reader(), clock, access, tls: false }
+    World { reader: place.reader(), clock, access, tls: doors.tls.clone() }
 }
 
 /// What its connections may cost.

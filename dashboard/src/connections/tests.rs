@@ -39,7 +39,9 @@ async fn serving(limits: Limits) -> Served {
         .layer(DefaultBodyLimit::max(1000));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-    let serving = tokio::spawn(serve(listener, routes, limits, stop.clone()));
+    let clock = Arc::new(storage::WallClock::new());
+    let entrance = Entrance { access: Access::open(), tls: None, clock };
+    let serving = tokio::spawn(serve(listener, routes, entrance, limits, stop.clone()));
     Served { address, stop, serving }
 }
 

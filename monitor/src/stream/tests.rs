@@ -25,6 +25,7 @@ fn ingest() -> Ingest {
         intakes: Intakes::new(Metrics::default(), services),
         budget: Budget::new(1 << 20, 1),
         access: access::Access::open(),
+        tls: None,
         connections: 1,
         clock: Arc::new(ManualClock::new(Micros::new(NOW).unwrap())),
         future: Duration::from_secs(600),
