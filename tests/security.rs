@@ -140,6 +140,30 @@ async fn who_asks_is_answered_what_its_token_allows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_asks_too_often_waits_and_another_does_not() {
+    let (one, two) = (Token::new("--name one --scope read"), Token::new("--name two --scope read"));
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder.path().join("access.toml"), &[&one, &two]);
+    let data = folder.path().join("data");
+    let line = format!("up --data DATA --http-rate 1 --access-file {}", folder.path().join("access.toml").display());
+    let guarded = Guarded { server: Hourglass::start(&data, &line), folder };
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let asked = [0; 3].map(|_| guarded.get("/api/v1/services", Some(&one.text)));
+    let mut refused = 0;
+    for answer in asked {
+        let answer = answer.await;
+        if answer.status() == StatusCode::TOO_MANY_REQUESTS {
+            refused += 1;
+            assert_eq!(answer.headers()["retry-after"], "1");
+            assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        }
+    }
+    assert!(refused > 0);
+    assert_eq!(guarded.status("/api/v1/services", Some(&two.text)).await, 200);
+    assert_eq!(guarded.status("/healthz", None).await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_person_logs_in_and_out() {
     let (read, send) = (Token::new("--name read --scope read"), Token::new("--name send --scope ingest"));
     let guarded = Guarded::start(&[&read, &send]);

@@ -28,10 +28,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use schema::{Secret, ServiceName};
 use storage::Clock;
+use tokio::time::Instant;
 
 use crate::connections::Peer;
 use crate::login;
 use crate::problem::Problem;
+use crate::rate::{Rate, Who};
 
 /// What answers for the services of a [`Caller`] alone.
 const LIMITED: [&str; 3] = ["/api/v1/query", "/api/v1/services", "/api/v1/messages"];
@@ -43,6 +45,7 @@ const OPEN: [&str; 4] = ["/healthz", "/readyz", login::LOGIN, login::LOGOUT];
 pub(crate) struct Authority {
     access: Access,
     clock: Arc<dyn Clock>,
+    rate: Rate,
 }
 
 /// Who asks; every request carries it as an extension.
@@ -69,14 +72,20 @@ impl Caller {
 
 impl Authority {
     /// What this access says.
-    pub(crate) fn new(access: Access, clock: Arc<dyn Clock>) -> Self {
-        Self { access, clock }
+    pub(crate) fn new(access: Access, clock: Arc<dyn Clock>, rate: Rate) -> Self {
+        Self { access, clock, rate }
     }
 
     /// Lets a request through, or does not.
     pub(crate) async fn judge(self, mut request: Request, next: Next) -> Response {
         let asked = Class::of(request.method(), request.uri().path());
-        let grant = match self.grant(asked, &request) {
+        let grant = self.grant(asked, &request);
+        if let Some(who) = who(grant.as_ref().ok().and_then(Option::as_ref), &request)
+            && let Err(wait) = self.rate.take(who, Instant::now())
+        {
+            return Problem::too_often(wait);
+        }
+        let grant = match grant {
             Ok(grant) => grant,
             Err(denied) => return refused(denied, &request),
         };
@@ -134,6 +143,15 @@ impl Class {
             "/api/v1/messages" if method == Method::POST => Self::Ingest,
             _ => Self::Read,
         }
+    }
+}
+
+/// Whose requests these are; those of this machine's own programs, where nobody is asked who they are, are nobody's.
+fn who(grant: Option<&Grant>, request: &Request) -> Option<Who> {
+    let address = request.extensions().get::<Peer>().map(|peer| peer.address.ip());
+    match grant {
+        Some(grant) => Some(Who::Named(grant.name().to_owned())),
+        None => address.filter(|address| !address.is_loopback()).map(Who::At),
     }
 }
 

@@ -52,6 +52,8 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/pla
 pub struct Limits {
     /// Connections at once.
     pub connections: usize,
+    /// Requests a second of each token, or of each address of another machine.
+    pub rate: u64,
     /// From the first moment of a connection, or the end of its last answer, to the end of the next header.
     pub head: Duration,
     /// From the end of a request's header to the beginning of its answer.
@@ -63,10 +65,10 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 1024 connections, 15 s for a header, 60 s for a request, 20 s for a reader that stalls, 3 s to end.
+    /// 1024 connections, 200 requests a second, 15 s for a header, 60 s for a request, 20 s for a reader that stalls, 3 s to end.
     fn default() -> Self {
         let [head, request, stall, grace] = [15, 60, 20, 3].map(Duration::from_secs);
-        Self { connections: 1024, head, request, stall, grace }
+        Self { connections: 1024, rate: 200, head, request, stall, grace }
     }
 }
 
@@ -74,7 +76,6 @@ impl Default for Limits {
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
     /// Its address.
-    #[allow(dead_code, reason = "the rate limit reads it")]
     pub(crate) address: SocketAddr,
     /// What its certificate grants, if it showed one that is known.
     pub(crate) grant: Option<Grant>,

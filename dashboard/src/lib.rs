@@ -3,7 +3,7 @@
 //! | to know | read |
 //! |---|---|
 //! | what is served where, and how it ends | [`Dashboard`] |
-//! | who may ask what, and how a person logs in | `authority.rs`, `login.rs` |
+//! | who may ask what, and how a person logs in | `authority.rs`, `login.rs`, `rate.rs` |
 //! | what one client can cost the others | `connections.rs`, `patience.rs` |
 //! | how a request becomes a query, and how its answer is written | `api/query.rs`, `api/parameters.rs`, `api/formats.rs` |
 //! | what a client is told that asked wrongly, or in vain | `problem.rs` |
@@ -23,6 +23,7 @@ mod connections;
 mod login;
 mod patience;
 mod problem;
+mod rate;
 mod server;
 
 pub use connections::Limits;

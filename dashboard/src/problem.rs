@@ -54,6 +54,14 @@ impl Problem {
         Self { status: StatusCode::FORBIDDEN, title: "that is not for whoever asks", detail: detail.into() }
     }
 
+    /// Whoever asks has asked too often.
+    pub(crate) fn too_often(wait: std::time::Duration) -> Response {
+        let seconds = wait.as_secs() + 1;
+        let detail = format!("more requests a second than http.rate allows: ask again in {seconds} s");
+        let problem = Self { status: StatusCode::TOO_MANY_REQUESTS, title: "that is too often", detail };
+        ([(header::RETRY_AFTER, HeaderValue::from(seconds))], problem).into_response()
+    }
+
     /// It took longer than a request may.
     pub(crate) fn too_long(limit: std::time::Duration) -> Self {
         let detail = format!("there is no answer within {limit:?}: send the request faster, ask for less, or later");

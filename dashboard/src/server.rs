@@ -21,6 +21,7 @@ use crate::authority::Authority;
 use crate::connections::{self, Entrance, Limits};
 use crate::login;
 use crate::problem::Problem;
+use crate::rate::Rate;
 
 /// Answers computed at once for each core: one reads while another counts.
 const EACH_CORE: usize = 2;
@@ -90,12 +91,13 @@ impl Dashboard {
     pub async fn serve(self, world: World, limits: Limits, stop: CancellationToken) {
         let entrance =
             Entrance { access: world.access.clone(), tls: world.tls.clone(), clock: Arc::clone(&world.clock) };
-        connections::serve(self.listener, routes(Asked::of(world)), entrance, limits, stop).await;
+        connections::serve(self.listener, routes(Asked::of(world), Rate::new(limits.rate)), entrance, limits, stop)
+            .await;
     }
 }
 
-fn routes(asked: Asked) -> Router {
-    let authority = Authority::new(asked.world.access.clone(), Arc::clone(&asked.world.clock));
+fn routes(asked: Asked, rate: Rate) -> Router {
+    let authority = Authority::new(asked.world.access.clone(), Arc::clone(&asked.world.clock), rate);
     Router::new()
         .merge(api::routes())
         .merge(login::routes())

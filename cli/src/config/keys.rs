@@ -157,6 +157,8 @@ keys! {
     http_address: Maybe<Web> = "http.address" as "http", "", SERVERS;
     /// Connections of HTTP served at once; more are refused with a reason. A page that is open holds one.
     http_connections: Whole<1, 1_000_000> = "http.connections", "1024", SERVERS;
+    /// Requests a second of each token or certificate, or of each address where nothing is shown; more are told when to ask again. This machine's own programs are not counted where they show nothing.
+    http_rate: Whole<1, 1_000_000> = "http.rate", "200", SERVERS;
 
     /// The file that says who may send and who may ask: tokens, hashed, and names of client certificates, as `hourglass token new` writes them. Looked at each second; a file that is wrong changes nothing. Without it everybody may who reaches the address.
     access_file: Maybe<FilePath> = "access.file", "", SERVERS;

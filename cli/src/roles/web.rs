@@ -35,7 +35,7 @@ pub(crate) fn world(place: &Place, doors: &Doors) -> World {
 /// What its connections may cost.
 pub(crate) fn limits(settings: &Settings) -> Limits {
     let connections = usize::try_from(settings.http_connections.0).unwrap_or(usize::MAX);
-    Limits { connections, ..Limits::default() }
+    Limits { connections, rate: settings.http_rate.0, ..Limits::default() }
 }
 
 /// The address, if it may be listened on.

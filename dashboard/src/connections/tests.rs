@@ -16,7 +16,7 @@ const HANG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(200);
 
 fn patient() -> Limits {
-    Limits { connections: 8, head: HANG, request: HANG, stall: HANG, grace: HANG }
+    Limits { connections: 8, rate: 1, head: HANG, request: HANG, stall: HANG, grace: HANG }
 }
 
 struct Served {
@@ -163,7 +163,7 @@ async fn one_connection_too_many_is_told_so() {
 
 #[tokio::test]
 async fn an_open_stream_lives_beyond_every_limit_and_does_not_hold_the_end() {
-    let limits = Limits { head: SHORT, request: SHORT, stall: SHORT, grace: SHORT, connections: 8 };
+    let limits = Limits { head: SHORT, request: SHORT, stall: SHORT, grace: SHORT, connections: 8, rate: 1 };
     let served = serving(limits).await;
     let mut events = served.connect("GET /events HTTP/1.1\r\nHost: h\r\n\r\n").await;
     until(&mut events, "data: 1").await;
