@@ -163,5 +163,5 @@ async fn what_cannot_be_answered_is_a_problem_that_says_why() {
     assert_eq!(posted.status(), StatusCode::METHOD_NOT_ALLOWED);
     let refused = run(served.data(), "dashboard --data DATA --http 0.0.0.0:0");
     assert_eq!(refused.code, Some(2));
-    assert!(refused.stderr.contains("whoever reaches this machine could ask"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("whoever reaches this machine could send or ask"), "{}", refused.stderr);
 }

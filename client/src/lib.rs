@@ -35,5 +35,5 @@ pub use load::{LoadOptions, LoadReport, load};
 pub use progress::Progress;
 pub use replay::{ReplayOptions, ReplayReport, replay};
 pub use sample::{SampleOptions, Sampler, sample};
-pub use session::{Session, SessionEvent, SessionOptions, SessionReport};
+pub use session::{Credentials, Session, SessionEvent, SessionOptions, SessionReport};
 pub use sink::{OnEvent, log_events};

@@ -18,6 +18,7 @@ use crate::generator::{Generator, Profile, Variety};
 use crate::latency::Latency;
 use crate::pace::Pace;
 use crate::progress::Progress;
+use crate::session::Credentials;
 use crate::session::SessionReport;
 use crate::sink::{OnEvent, Shared, Sink, log_events};
 
@@ -53,6 +54,8 @@ pub struct LoadOptions {
     pub progress: Arc<Progress>,
     /// Is told what happens to sessions.
     pub on_event: OnEvent,
+    /// What the monitor is shown; needs acks.
+    pub credentials: Credentials,
 }
 
 impl LoadOptions {
@@ -71,6 +74,7 @@ impl LoadOptions {
             now,
             progress: Arc::default(),
             on_event: log_events(),
+            credentials: Credentials::default(),
         }
     }
 
@@ -122,6 +126,7 @@ pub async fn load(options: LoadOptions, token: CancellationToken) -> Result<Load
         peer: options.peer.clone(),
         progress: Arc::clone(&options.progress),
         on_event: Arc::clone(&options.on_event),
+        credentials: options.credentials.clone(),
     };
     let mut sinks = Vec::new();
     for connection in 0..options.connections {

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::ClientError;
 use crate::input::{Input, digest};
 use crate::progress::Progress;
+use crate::session::Credentials;
 use crate::session::SessionReport;
 use crate::sink::{OnEvent, Shared, Sink, log_events};
 
@@ -37,6 +38,8 @@ pub struct ReplayOptions {
     pub progress: Arc<Progress>,
     /// Is told what happens to the session.
     pub on_event: OnEvent,
+    /// What the monitor is shown; needs acks.
+    pub credentials: Credentials,
 }
 
 impl ReplayOptions {
@@ -50,6 +53,7 @@ impl ReplayOptions {
             client: None,
             progress: Arc::default(),
             on_event: log_events(),
+            credentials: Credentials::default(),
         }
     }
 }
@@ -84,6 +88,7 @@ pub async fn replay(options: ReplayOptions, token: CancellationToken) -> Result<
         peer: options.peer.clone(),
         progress: Arc::clone(&options.progress),
         on_event: Arc::clone(&options.on_event),
+        credentials: options.credentials.clone(),
     };
     let sink = Sink::open(&shared, client.clone()).await?;
     let skipped = sink.resumed_at();

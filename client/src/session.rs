@@ -14,7 +14,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use schema::{ClientId, Incarnation, MonitorId, Reject, ServerFrame, Welcome};
+use schema::{ClientId, Hello, Incarnation, MonitorId, Reject, Secret, ServerFrame, Welcome};
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::{ClientError, Unacknowledged};
@@ -36,12 +36,29 @@ pub struct SessionOptions {
     pub contact: Duration,
     /// How long to try to connect again; none is for ever.
     pub patience: Option<Duration>,
+    /// What the monitor is shown.
+    pub credentials: Credentials,
+}
+
+/// What proves to a monitor that a client may send, where it asks for that.
+#[derive(Clone, Debug, Default)]
+pub struct Credentials {
+    /// Goes in the hello.
+    pub token: Option<Secret>,
 }
 
 impl SessionOptions {
     /// The defaults: a window of 8 MiB, 5 s for the first connection, no end to later attempts.
     pub fn new(peer: impl Into<String>, client: ClientId) -> Self {
-        Self { peer: peer.into(), client, window: 8 << 20, contact: Duration::from_secs(5), patience: None }
+        let credentials = Credentials::default();
+        Self {
+            peer: peer.into(),
+            client,
+            window: 8 << 20,
+            contact: Duration::from_secs(5),
+            patience: None,
+            credentials,
+        }
     }
 }
 
@@ -284,7 +301,8 @@ impl Session {
         loop {
             let limit = Instant::now() + HELLO;
             let limit = end.map_or(limit, |end| end.min(limit));
-            let opened = timeout_at(limit, Wire::open(&self.options.peer, &self.options.client)).await;
+            let hello = Hello::new(self.options.client.clone()).with_token(self.options.credentials.token.clone());
+            let opened = timeout_at(limit, Wire::open(&self.options.peer, &hello)).await;
             let error = match opened.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no answer"))) {
                 Ok((wire, answer)) => match self.welcome(&answer) {
                     Ok(welcome) => return Ok((wire, welcome)),

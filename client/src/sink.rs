@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::error::{ClientError, Unacknowledged};
 use crate::progress::Progress;
-use crate::session::{Session, SessionEvent, SessionOptions, SessionReport};
+use crate::session::{Credentials, Session, SessionEvent, SessionOptions, SessionReport};
 
 /// Is told what happens to the sessions of a command; by default it is logged.
 pub type OnEvent = Arc<dyn Fn(&SessionEvent<'_>) + Send + Sync>;
@@ -24,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) peer: String,
     pub(crate) progress: Arc<Progress>,
     pub(crate) on_event: OnEvent,
+    pub(crate) credentials: Credentials,
 }
 
 /// An open connection of either kind.
@@ -38,7 +39,9 @@ impl Sink {
     pub(crate) async fn open(shared: &Shared, client: Option<ClientId>) -> Result<Self, ClientError> {
         let Some(client) = client else { return Ok(Self::Plain(Plain::open(&shared.peer).await?)) };
         let (progress, on_event) = (Arc::clone(&shared.progress), Arc::clone(&shared.on_event));
-        let session = Session::open(SessionOptions::new(&shared.peer, client), move |event| {
+        let credentials = shared.credentials.clone();
+        let options = SessionOptions { credentials, ..SessionOptions::new(&shared.peer, client) };
+        let session = Session::open(options, move |event| {
             if let SessionEvent::Settled { acked, rejected } = event {
                 progress.add_settled(acked, rejected);
             }

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 
+use access::Grant;
 use schema::{ClientId, Reject};
 
 /// Takes messages in.
@@ -27,6 +28,8 @@ pub trait Ingest: fmt::Debug + Send + Sync {
 pub struct Submission {
     /// Who sends them.
     pub peer: SocketAddr,
+    /// What they may send, where not everybody may.
+    pub grant: Option<Grant>,
     /// Whose lines they are, and the number of the first.
     pub key: Option<(ClientId, NonZeroU64)>,
     /// The lines. They are here: reading never waits, and does not fail.
@@ -77,6 +80,8 @@ pub enum Why {
         /// How many lines are consumed, durably.
         resume: u64,
     },
+    /// Who sends may not, or no longer.
+    Denied,
     /// Something broke.
     Broken,
 }

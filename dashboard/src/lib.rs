@@ -3,6 +3,8 @@
 //! | to know | read |
 //! |---|---|
 //! | what is served where, and how it ends | [`Dashboard`] |
+//! | who may ask what, and how a person logs in | `authority.rs`, `login.rs`, `rate.rs` |
+//! | what one client can cost the others | `connections.rs`, `patience.rs` |
 //! | how a request becomes a query, and how its answer is written | `api/query.rs`, `api/parameters.rs`, `api/formats.rs` |
 //! | how Prometheus' query API is answered | `prometheus/mod.rs` |
 //! | what people look at | `pages/mod.rs`, `templates/`, `assets/` |
@@ -22,16 +24,22 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod api;
+mod authority;
 mod compression;
+mod connections;
 mod health;
 pub mod ingest;
+mod login;
 mod metrics;
 mod operations;
 mod pages;
+mod patience;
 mod problem;
 mod prometheus;
+mod rate;
 mod server;
 
+pub use connections::Limits;
 pub use health::Readiness;
 pub use ingest::Ingest;
 pub use metrics::Metrics;

@@ -68,6 +68,31 @@ impl Problem {
         (self.status, self.title, self.detail)
     }
 
+    /// Nothing was shown that allows it.
+    pub(crate) fn unauthorized(detail: impl Into<String>) -> Self {
+        let detail = format!("{}: send one as `Authorization: Bearer TOKEN`", detail.into());
+        Self { status: StatusCode::UNAUTHORIZED, title: "who asks is not known", detail }
+    }
+
+    /// What was shown does not allow it.
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::FORBIDDEN, title: "that is not for whoever asks", detail: detail.into() }
+    }
+
+    /// Whoever asks has asked too often.
+    pub(crate) fn too_often(wait: std::time::Duration) -> Response {
+        let seconds = wait.as_secs() + 1;
+        let detail = format!("more requests a second than http.rate allows: ask again in {seconds} s");
+        let problem = Self { status: StatusCode::TOO_MANY_REQUESTS, title: "that is too often", detail };
+        ([(header::RETRY_AFTER, HeaderValue::from(seconds))], problem).into_response()
+    }
+
+    /// It took longer than a request may.
+    pub(crate) fn too_long(limit: std::time::Duration) -> Self {
+        let detail = format!("there is no answer within {limit:?}: send the request faster, ask for less, or later");
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, title: "that took too long", detail }
+    }
+
     /// Something failed that never should.
     pub(crate) fn broken() -> Self {
         let detail = "see the log of this process".to_owned();
@@ -91,7 +116,12 @@ impl From<ViewError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, title, detail) = self.into_parts();
-        respond(status, title, &detail, Map::new())
+        let mut response = respond(status, title, &detail, Map::new());
+        if status == StatusCode::UNAUTHORIZED {
+            let asked = HeaderValue::from_static("Bearer realm=\"hourglass\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, asked);
+        }
+        response
     }
 }
 

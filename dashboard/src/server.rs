@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use access::{Access, Tls};
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use storage::{Clock, Store};
@@ -15,17 +17,24 @@ use views::Reader;
 
 use crate::api;
 use crate::api::messages::Bodies;
+use crate::authority::Authority;
 use crate::compression::compressed;
+use crate::connections::{self, Entrance, Limits};
 use crate::health::{self, Readiness};
 use crate::ingest::Ingest;
+use crate::login;
 use crate::metrics::{self, Metrics};
 use crate::operations::Operations;
 use crate::pages::{self, Live};
 use crate::problem::Problem;
 use crate::prometheus;
+use crate::rate::Rate;
 
 /// Answers computed at once for each core: one reads while another counts.
 const EACH_CORE: usize = 2;
+
+/// Bytes of a request's body, where a route of its own says nothing else.
+const BODY_BYTES: usize = 64 << 10;
 
 /// Why it does not serve.
 #[derive(Debug, thiserror::Error)]
@@ -38,9 +47,6 @@ pub enum ServeError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The listener broke.
-    #[error("cannot accept connections: {0}")]
-    Accept(#[source] std::io::Error),
 }
 
 /// A dashboard that listens.
@@ -67,6 +73,10 @@ pub struct World {
     pub readiness: Arc<dyn Readiness>,
     /// What takes messages in, if this process does.
     pub ingest: Option<Arc<dyn Ingest>>,
+    /// Who may ask.
+    pub access: Access,
+    /// What connections are encrypted with, if they are.
+    pub tls: Option<Tls>,
 }
 
 /// What every request is answered from. Cheap to clone.
@@ -96,28 +106,30 @@ impl Dashboard {
         self.address
     }
 
-    /// Serves from `world` until `stop`; requests that are being answered then are answered.
-    ///
-    /// # Errors
-    /// [`ServeError::Accept`].
-    pub async fn serve(self, world: World, stop: CancellationToken) -> Result<(), ServeError> {
+    /// Serves from `world` until `stop`; requests that are being answered then are answered, if that is soon.
+    pub async fn serve(self, world: World, limits: Limits, stop: CancellationToken) {
+        let entrance =
+            Entrance { access: world.access.clone(), tls: world.tls.clone(), clock: Arc::clone(&world.clock) };
         let asked = Asked::of(world, stop.clone());
-        let service = routes(asked.clone()).into_make_service_with_connect_info::<SocketAddr>();
-        let serving = axum::serve(self.listener, service).with_graceful_shutdown(stop.cancelled_owned());
-        let (served, ()) = tokio::join!(async { serving.await }, asked.live.run(&asked));
-        served.map_err(ServeError::Accept)
+        let routes = routes(asked.clone(), Rate::new(limits.rate));
+        let serving = connections::serve(self.listener, routes, entrance, limits, stop);
+        tokio::join!(serving, asked.live.run(&asked));
     }
 }
 
-fn routes(asked: Asked) -> Router {
+fn routes(asked: Asked, rate: Rate) -> Router {
+    let authority = Authority::new(asked.world.access.clone(), Arc::clone(&asked.world.clock), rate);
     Router::new()
         .merge(api::routes())
         .merge(prometheus::routes())
         .merge(pages::routes())
         .merge(health::routes())
         .merge(metrics::routes())
+        .merge(login::routes())
         .fallback(pages::nothing_here)
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(axum::middleware::from_fn(move |request, next| authority.clone().judge(request, next)))
         .layer(axum::middleware::from_fn(compressed))
         .layer(axum::middleware::map_response(guarded))
         .layer(axum::middleware::from_fn_with_state(asked.clone(), metrics::measure))

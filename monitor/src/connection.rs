@@ -16,15 +16,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::{Denied, Grant};
 use schema::ServerFrame;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
-use tokio::net::TcpStream;
+use tokio::io::Interest;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
 use crate::budget::Holding;
 use crate::ingest::Ingest;
 use crate::intake::READ;
 use crate::outbox::Outbox;
+use crate::socket::Socket;
 use crate::stream::{Refusal, Stream};
 
 /// How long a connection that found no grant waits before it looks again.
@@ -46,13 +48,16 @@ const RECEIVED: Duration = Duration::from_millis(10);
 /// holds, so only what came after the drain began can be left out.
 const DRAIN_BYTES: usize = 16 << 20;
 
+/// How long a client may take to say who it is, where not everybody may send.
+const INTRODUCTION: Duration = Duration::from_secs(10);
+
 /// How long a client may take to read that there will be no more acks.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// One connected client.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    socket: TcpStream,
+    socket: Socket,
     peer: SocketAddr,
     ingest: Arc<Ingest>,
     stream: Stream,
@@ -93,11 +98,11 @@ enum Read {
 }
 
 impl Connection {
-    /// A connection just accepted.
-    pub(crate) fn new(socket: TcpStream, peer: SocketAddr, ingest: Arc<Ingest>) -> Self {
+    /// A connection just accepted, of whoever has this grant already.
+    pub(crate) fn new(socket: Socket, peer: SocketAddr, grant: Option<Grant>, ingest: Arc<Ingest>) -> Self {
         let holding = ingest.budget.holding();
         let out = Outbox::default();
-        let (stream, want) = (Stream::new(), CAREFUL);
+        let (stream, want) = (Stream::new(grant), CAREFUL);
         Self { socket, peer, ingest, stream, holding, out, want, starved: false, turn: None }
     }
 
@@ -144,6 +149,7 @@ impl Connection {
         let drain = self.ingest.drain.clone();
         let drain = drain.cancelled();
         tokio::pin!(drain);
+        let introduced_by = Instant::now() + INTRODUCTION;
         loop {
             if let Err(end) = self.answer() {
                 return end;
@@ -154,6 +160,9 @@ impl Connection {
             tokio::select! {
                 () = &mut drain => return End::Drain,
                 () = progress(stream) => continue,
+                () = stranger_until(introduced_by), if !stream.admitted(ingest) => {
+                    return End::Refused(Refusal::Denied(Denied::Nothing));
+                }
                 ready = socket.writable(), if writes => match ready {
                     Ok(()) => continue,
                     Err(error) => return End::Lost(error),
@@ -275,6 +284,8 @@ impl Connection {
         let reason = match refusal {
             Refusal::Superseded => "a newer connection of this client has taken over".to_owned(),
             Refusal::TooManyClients => "too many clients: clients.max are remembered already".to_owned(),
+            Refusal::Denied(denied) => denied.to_string(),
+            Refusal::LongId => "the client's id is too long: it and its token's name have at most 127 bytes".to_owned(),
             Refusal::Sealed => {
                 format!("monitor {} was sealed and acknowledges nothing any more", self.ingest.monitor)
             }
@@ -305,6 +316,11 @@ impl Connection {
     }
 }
 
+/// Waits for the end of a stranger's time.
+async fn stranger_until(end: Instant) {
+    tokio::time::sleep_until(end).await;
+}
+
 /// Waits until more of the client's lines are durable, or it has moved to a
 /// newer connection; for ever on a plain stream.
 async fn progress(stream: &mut Stream) {
@@ -318,12 +334,7 @@ async fn progress(stream: &mut Stream) {
 
 /// Waits until there is room and something to read. Gives the turn to read
 /// without a grant where that is the only way on.
-async fn may_read(
-    socket: &TcpStream,
-    ingest: &Ingest,
-    holding: &Holding,
-    starved: bool,
-) -> Option<OwnedSemaphorePermit> {
+async fn may_read(socket: &Socket, ingest: &Ingest, holding: &Holding, starved: bool) -> Option<OwnedSemaphorePermit> {
     ingest.buffer.room().await;
     if starved {
         tokio::time::sleep(STARVED).await;

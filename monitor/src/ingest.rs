@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::{Access, Tls};
 use schema::{Incarnation, MonitorId};
 use storage::Clock;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +24,10 @@ pub(crate) struct Ingest {
     pub(crate) intakes: Intakes,
     /// `listen.bytes`.
     pub(crate) budget: Budget,
+    /// Who may send.
+    pub(crate) access: Access,
+    /// What connections are encrypted with, if they are.
+    pub(crate) tls: Option<Tls>,
     /// `listen.connections`.
     pub(crate) connections: usize,
     /// What future Timestamps are judged by.

@@ -91,7 +91,11 @@ impl Instruments {
             "Connections refused because listen.connections were open",
             &self.connections_refused,
         );
-        counter("received_bytes", "Bytes read of messages, from connections and from what is posted", &self.received_bytes);
+        counter(
+            "received_bytes",
+            "Bytes read of messages, from connections and from what is posted",
+            &self.received_bytes,
+        );
         counter("received_messages", "Messages and rejected items handed over to the buffer", &self.received_messages);
         counter("committed_bytes", "Bytes appended to the day log, durable", &self.committed_bytes);
         counter("rotations", "Generations closed", &self.rotations);

@@ -20,6 +20,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
+use access::Grant;
 use hashbrown::HashMap;
 use memchr::{memchr, memrchr};
 use parking_lot::Mutex;
@@ -51,6 +52,8 @@ struct Judge {
     chunk: u64,
     /// The latest Timestamp acceptable now.
     latest: Micros,
+    /// Who sends, where that is one who may not for every service.
+    limit: Option<Grant>,
 }
 
 /// What a worker knows of a service.
@@ -83,6 +86,11 @@ pub(crate) enum Rest {
 }
 
 impl Intake {
+    /// Whose messages are judged from now on: those of services that the grant does not reach are rejected.
+    pub(crate) fn limit(&mut self, grant: Option<&Grant>) {
+        self.judge.limit = grant.filter(|grant| !grant.all_services()).cloned();
+    }
+
     /// Judges the objects in `range` of the input.
     pub(crate) fn objects(&mut self, range: Range<usize>, arrival: Arrival) -> Rest {
         self.judge.begin(arrival);
@@ -188,6 +196,10 @@ impl Judge {
         if message.time > self.latest {
             return Err(Reject::FutureTimestamp);
         }
+        // Before the service is looked up: it takes no place among those there are.
+        if self.limit.as_ref().is_some_and(|grant| !grant.reaches(message.service)) {
+            return Err(Reject::ForbiddenService);
+        }
         self.note_row(message, chunk)?;
         queue_row::encode(&mut chunk.queue, message);
         let after_newline = span.start > 0 && input[span.start - 1] == b'\n';
@@ -245,6 +257,7 @@ impl Intakes {
     /// Takes an intake back.
     pub(crate) fn give_back(&self, mut intake: Intake) {
         intake.chunk.clear();
+        intake.limit(None);
         self.idle.lock().push(intake);
     }
 
@@ -253,7 +266,13 @@ impl Intakes {
             input: vec![0; MAX_LINE + READ].into_boxed_slice(),
             chunk: Chunk::new(),
             parser: Parser::new(&self.metrics),
-            judge: Judge { services: Arc::clone(&self.services), known: HashMap::new(), chunk: 0, latest: Micros::MIN },
+            judge: Judge {
+                services: Arc::clone(&self.services),
+                known: HashMap::new(),
+                chunk: 0,
+                latest: Micros::MIN,
+                limit: None,
+            },
         }
     }
 }

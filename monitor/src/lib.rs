@@ -41,6 +41,7 @@ mod retire;
 mod room;
 mod rows;
 mod services;
+mod socket;
 mod status;
 mod stream;
 mod submission;

@@ -6,18 +6,20 @@
 //! counts as received. Connections end by themselves: whoever owns the tracker
 //! awaits them.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use access::Tls;
 use schema::ServerFrame;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::connection::Connection;
 use crate::ingest::Ingest;
+use crate::socket::{Socket, decrypt};
 
 /// How long to wait when the system has no descriptor or memory to accept with.
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -60,9 +62,15 @@ impl Door {
         self.ingest.instruments.connections.inc();
         // Acks are small and wanted soon; without this they only come later.
         let _ = socket.set_nodelay(true);
-        let connection = Connection::new(socket, peer, Arc::clone(&self.ingest));
+        let ingest = Arc::clone(&self.ingest);
         self.connections.spawn(async move {
-            connection.serve().await;
+            match ingest.tls.clone() {
+                None => Connection::new(Socket::Plain(socket), peer, None, ingest).serve().await,
+                Some(tls) => {
+                    let serving = serve_encrypted(tls, socket, peer, ingest).await;
+                    serving.unwrap_or_else(|error| tracing::debug!(%peer, %error, "no TLS"));
+                }
+            }
             drop(place);
         });
     }
@@ -79,6 +87,20 @@ impl Door {
             }
         }
     }
+}
+
+/// Agrees on keys, and serves what is said behind them.
+async fn serve_encrypted(tls: Tls, socket: TcpStream, peer: SocketAddr, ingest: Arc<Ingest>) -> io::Result<()> {
+    let agreed = tls.accept(socket, &ingest.access, ingest.clock.now());
+    let (client, grant) = tokio::select! {
+        agreed = agreed => agreed?,
+        // Who has not agreed on keys has sent nothing yet.
+        () = ingest.drain.cancelled() => return Ok(()),
+    };
+    let (inner, outer) = UnixStream::pair()?;
+    let connection = Connection::new(Socket::Decrypted(inner), peer, grant, ingest);
+    decrypt(client, outer, connection.serve()).await;
+    Ok(())
 }
 
 /// Refused connections, logged once a second at most.

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use access::{Access, Tls};
 use schema::{Metrics, MonitorId};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,10 @@ pub struct Options {
     pub metrics: Metrics,
     /// Where to listen (`listen.address`). Port 0 takes any free one.
     pub listen_address: SocketAddr,
+    /// Who may send (`access.file`).
+    pub access: Access,
+    /// What connections are encrypted with (`tls.certificate`), if they are.
+    pub tls: Option<Tls>,
     /// The most connections at a time (`listen.connections`).
     pub listen_connections: usize,
     /// Bytes that all connections together may hold (`listen.bytes`): partial
@@ -88,6 +93,8 @@ impl Options {
             id,
             metrics: Metrics::default(),
             listen_address: SocketAddr::from(([127, 0, 0, 1], 7070)),
+            access: Access::open(),
+            tls: None,
             listen_connections: 10_240,
             listen_bytes: 32 << 20,
             buffer_messages: 50,

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use tokio::net::TcpStream;
+use crate::socket::Socket;
 
 /// Frames on their way to the client.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ impl Outbox {
     }
 
     /// Sends as much as the socket takes; whether that was all.
-    pub(crate) fn send(&mut self, socket: &TcpStream) -> io::Result<bool> {
+    pub(crate) fn send(&mut self, socket: &Socket) -> io::Result<bool> {
         while self.sent < self.frames.len() {
             match socket.try_write(&self.frames[self.sent..]) {
                 Ok(sent) => self.sent += sent,

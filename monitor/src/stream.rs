@@ -10,8 +10,9 @@
 
 use std::ops::Range;
 
+use access::{Denied, Grant, Scope};
 use memchr::{memchr, memchr2};
-use schema::{Hello, MAX_LINE, Reject, ServerFrame, is_hello};
+use schema::{ClientId, Hello, MAX_LINE, Reject, ServerFrame, is_hello};
 
 use crate::answers::{Answers, REPORT_BYTES};
 use crate::buffer::Buffer;
@@ -27,6 +28,8 @@ pub(crate) struct Stream {
     held: Held,
     /// A hello was wrong, and the client was told.
     hello_refused: bool,
+    /// What the client may send, where not everybody may: by its certificate, or the token in its hello.
+    grant: Option<Grant>,
 }
 
 /// How it is read.
@@ -57,17 +60,26 @@ pub(crate) enum Refusal {
     TooManyClients,
     /// This monitor was sealed: nothing is acknowledged any more.
     Sealed,
+    /// The client may not send.
+    Denied(Denied),
+    /// The client's id is too long to be told from those of other tokens.
+    LongId,
 }
 
 impl Stream {
-    /// A stream of which nothing was read yet.
-    pub(crate) fn new() -> Self {
-        Self { phase: Phase::Opening, held: Held::Partial(Vec::new()), hello_refused: false }
+    /// A stream of which nothing was read yet, from whoever has this grant already.
+    pub(crate) fn new(grant: Option<Grant>) -> Self {
+        Self { phase: Phase::Opening, held: Held::Partial(Vec::new()), hello_refused: false, grant }
     }
 
-    /// The body of a submission.
-    pub(crate) fn of_body(tally: Tally) -> Self {
-        Self { phase: Phase::Body(Box::new(tally)), ..Self::new() }
+    /// Whether it is known what the client may send.
+    pub(crate) fn admitted(&self, ingest: &Ingest) -> bool {
+        self.grant.is_some() || ingest.access.is_open()
+    }
+
+    /// The body of a submission, from whoever has this grant.
+    pub(crate) fn of_body(tally: Tally, grant: Option<Grant>) -> Self {
+        Self { phase: Phase::Body(Box::new(tally)), ..Self::new(grant) }
     }
 
     /// What was handed over of a body.
@@ -138,6 +150,10 @@ impl Stream {
         if matches!(self.phase, Phase::Opening) {
             at = self.open(intake, at..to, arrival, ingest, out)?;
         }
+        if !matches!(self.phase, Phase::Opening) {
+            self.permitted(arrival, ingest)?;
+            intake.limit(self.grant.as_ref());
+        }
         let rest = match &self.phase {
             Phase::Opening => Rest::Partial(at),
             Phase::Plain => intake.objects(at..to, arrival),
@@ -152,9 +168,10 @@ impl Stream {
     /// newline; on one with acks an unterminated rest is dropped.
     pub(crate) fn finish(&mut self, intake: &mut Intake, arrival: Arrival, ingest: &Ingest) {
         let held = std::mem::replace(&mut self.held, Held::Partial(Vec::new()));
-        if matches!(self.phase, Phase::Acking(_)) {
+        if matches!(self.phase, Phase::Acking(_)) || self.permitted(arrival, ingest).is_err() {
             return;
         }
+        intake.limit(self.grant.as_ref());
         match held {
             Held::Partial(partial) => {
                 let end = partial.len();
@@ -240,10 +257,13 @@ impl Stream {
             at += newline + 1;
             match Hello::parse(line) {
                 Ok(hello) => {
-                    let session = ingest.buffer.take_over(&hello.client).map_err(|_| Refusal::TooManyClients)?;
+                    let client = self.admit(&hello, arrival, ingest)?;
+                    let session = ingest.buffer.take_over(&client).map_err(|_| Refusal::TooManyClients)?;
                     self.phase = Phase::Acking(Box::new(Answers::new(session)));
                     return Ok(at);
                 }
+                // What a stranger sends is neither counted nor kept; a token might be in it.
+                Err(_) if !self.admitted(ingest) => return Err(Refusal::Denied(Denied::Nothing)),
                 Err(_) => {
                     intake.chunk.reject(Reject::InvalidHello, line, arrival);
                     // Said once: who goes on like this may well read no answers.
@@ -252,6 +272,30 @@ impl Stream {
                     }
                 }
             }
+        }
+    }
+
+    /// Takes the token in a hello, and says which client its sender is.
+    fn admit(&mut self, hello: &Hello, arrival: Arrival, ingest: &Ingest) -> Result<ClientId, Refusal> {
+        if ingest.access.is_open() {
+            return Ok(hello.client.clone());
+        }
+        if let Some(token) = &hello.token {
+            self.grant = Some(ingest.access.token(token, arrival.now).map_err(Refusal::Denied)?);
+        }
+        self.permitted(arrival, ingest)?;
+        let grant = self.grant.as_ref().ok_or(Refusal::Denied(Denied::Nothing))?;
+        grant.client(&hello.client).map_err(|_| Refusal::LongId)
+    }
+
+    /// Whether what was just read may be taken: asked at each read, as a grant may end.
+    fn permitted(&self, arrival: Arrival, ingest: &Ingest) -> Result<(), Refusal> {
+        match &self.grant {
+            _ if ingest.access.is_open() => Ok(()),
+            None => Err(Refusal::Denied(Denied::Nothing)),
+            Some(grant) if !grant.counts(arrival.now) => Err(Refusal::Denied(Denied::Unknown)),
+            Some(grant) if !grant.has(Scope::Ingest) => Err(Refusal::Denied(Denied::Scope(Scope::Ingest))),
+            Some(_) => Ok(()),
         }
     }
 

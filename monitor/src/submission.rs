@@ -7,12 +7,15 @@ use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 
+use access::{Denied, Grant};
 use schema::{ClientId, Incarnation, MonitorId, Reject};
 
 /// Lines to take in.
 pub struct Submission {
     /// Who sends them.
     pub peer: SocketAddr,
+    /// What they may send, where not everybody may.
+    pub grant: Option<Grant>,
     /// Whose lines they are, and the number of the first.
     pub key: Option<(ClientId, NonZeroU64)>,
     /// The lines. Reading must not wait: they are here.
@@ -93,6 +96,9 @@ pub enum Why {
         /// So many lines are consumed durably by now.
         resume: u64,
     },
+    /// Who sends may not.
+    #[error("{0}")]
+    Denied(Denied),
     /// The body could not be read after all.
     #[error("the body cannot be read: {0}")]
     Unreadable(#[source] io::Error),

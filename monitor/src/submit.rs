@@ -18,6 +18,7 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::Grant;
 use log::ClientCount;
 use schema::ClientId;
 use tokio::sync::watch;
@@ -91,6 +92,7 @@ struct HandingOver {
     ingest: Arc<Ingest>,
     reasons: watch::Receiver<Reasons>,
     peer: SocketAddr,
+    grant: Option<Grant>,
     key: Option<(ClientId, NonZeroU64)>,
     lines: BufReader<Box<dyn Read + Send>>,
     stream: Stream,
@@ -100,9 +102,10 @@ struct HandingOver {
 
 impl HandingOver {
     fn new(submission: Submission, ingest: Arc<Ingest>, reasons: watch::Receiver<Reasons>) -> Self {
-        let Submission { peer, key, lines } = submission;
-        let (lines, stream) = (BufReader::with_capacity(PIECE, lines), Stream::of_body(Tally::new(None, 1)));
-        Self { ingest, reasons, peer, key, lines, stream, skipped: 0, until: Instant::now() + PATIENCE }
+        let Submission { peer, grant, key, lines } = submission;
+        let (lines, stream) =
+            (BufReader::with_capacity(PIECE, lines), Stream::of_body(Tally::new(None, 1), grant.clone()));
+        Self { ingest, reasons, peer, grant, key, lines, stream, skipped: 0, until: Instant::now() + PATIENCE }
     }
 
     async fn run(mut self) -> Result<Submitted, NotSubmitted> {
@@ -137,7 +140,8 @@ impl HandingOver {
         let buffer = Arc::clone(&self.ingest.buffer);
         let session = buffer.take_over(client).map_err(|_| Why::TooManyClients)?;
         let resume = session.resume.consumed;
-        self.stream = Stream::of_body(Tally::new(Some(Claim { session, buffer }), resume + 1));
+        let tally = Tally::new(Some(Claim { session, buffer }), resume + 1);
+        self.stream = Stream::of_body(tally, self.grant.clone());
         let Some(consumed) = (resume + 1).checked_sub(first) else {
             self.durable().await?;
             return Err(Why::Gap { resume });
@@ -197,7 +201,8 @@ impl HandingOver {
         let session = self.tally().and_then(Tally::session);
         match refusal {
             Refusal::Sealed => Why::Sealed { monitor },
-            Refusal::TooManyClients => Why::TooManyClients,
+            Refusal::TooManyClients | Refusal::LongId => Why::TooManyClients,
+            Refusal::Denied(denied) => Why::Denied(denied.clone()),
             Refusal::Superseded => {
                 let resume = session.map_or(0, |session| session.durable.borrow().count.consumed);
                 Why::Superseded { resume }

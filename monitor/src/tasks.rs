@@ -92,6 +92,8 @@ impl Tasks {
             buffer: Arc::clone(&buffer),
             intakes: Intakes::new(options.metrics, Arc::clone(&services)),
             budget: Budget::new(options.listen_bytes, most),
+            access: options.access,
+            tls: options.tls,
             connections: most,
             clock: Arc::clone(&clock),
             future: options.accept_future,

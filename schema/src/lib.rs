@@ -40,7 +40,7 @@ pub use ids::{ClientId, Incarnation, MonitorId, ServiceName};
 pub use metric::{MAX_METRICS, Metric, MetricName, Metrics, Read};
 pub use parser::{MAX_LINE, Message, Next, Parser};
 pub use position::{Generation, ImportHash, Position, Source};
-pub use protocol::{Hello, PROTOCOL_VERSION, ServerFrame, Welcome, is_hello};
+pub use protocol::{Hello, PROTOCOL_VERSION, Secret, ServerFrame, Welcome, is_hello};
 pub use reject::{Reject, Rejects};
 pub use time::{Date, Micros, Minute, Month};
 pub use value::{Fixed, Millionths, mean, nearest_f64, write_fixed, write_whole};

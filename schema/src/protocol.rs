@@ -3,7 +3,7 @@
 //! Every frame is one line of JSON and ends in `\n`. The client greets in its first line; a first line that is no
 //! greeting makes the connection a plain one.
 //! ```text
-//! client   {"hourglass":{"version":1,"client":"<id>"}}
+//! client   {"hourglass":{"version":1,"client":"<id>","token":"<token>"}}     `token` where the monitor asks for one
 //! monitor  {"hourglass":{"version":1,"monitor":"<id>/<incarnation>","resume":<n>,"rejected":<r>,"max_line":65536}}
 //! client   messages, one line each; the first is line n+1, lines are numbered by their order
 //! monitor  {"reject":{"line":<n>,"reason":"<Reject>"}}     before the ack that covers the line
@@ -15,6 +15,7 @@
 //! later version can add some.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,32 @@ pub struct Hello {
     pub version: u32,
     /// Who it is: its line count lives on from connection to connection.
     pub client: ClientId,
+    /// What proves that it may send, where the monitor asks for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Secret>,
+}
+
+/// A text that no log may show.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(Box<str>);
+
+impl Secret {
+    /// The text, to be kept from now on.
+    pub fn new(text: &str) -> Self {
+        Secret(text.into())
+    }
+
+    /// The text itself, for who sends or checks it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 /// The monitor's answer to a [`Hello`].
@@ -76,7 +103,13 @@ pub fn is_hello(line: &[u8]) -> bool {
 impl Hello {
     /// A greeting in this crate's version.
     pub fn new(client: ClientId) -> Self {
-        Hello { version: PROTOCOL_VERSION, client }
+        Hello { version: PROTOCOL_VERSION, client, token: None }
+    }
+
+    /// The same, with a token.
+    #[must_use]
+    pub fn with_token(self, token: Option<Secret>) -> Self {
+        Hello { token, ..self }
     }
 
     /// The line, with its newline.
@@ -226,6 +259,9 @@ mod tests {
     fn frames_are_the_lines_of_the_specification() {
         let hello = Hello::new(ClientId::new("billing").unwrap());
         assert_eq!(hello.encode(), b"{\"hourglass\":{\"version\":1,\"client\":\"billing\"}}\n");
+        let hello = hello.with_token(Some(Secret::new("hg_1")));
+        assert_eq!(hello.encode(), b"{\"hourglass\":{\"version\":1,\"client\":\"billing\",\"token\":\"hg_1\"}}\n");
+        assert!(!format!("{hello:?}").contains("hg_1"), "no log shows a token");
         let monitor = MonitorId::new("web-1").unwrap();
         assert_eq!(
             line(&ServerFrame::Welcome(Welcome::new(monitor, Incarnation::new(10), 5, 2))),
@@ -268,7 +304,7 @@ mod tests {
         #[test]
         fn frames_survive_the_wire(
             id in "[a-z0-9][-a-z0-9_.]{0,20}", client in "\\PC{1,20}", incarnation: u64, resume: u64, rejected: u64,
-            code in 1u8..=13, text: String,
+            code in 1u8..=14, text: String,
         ) {
             let monitor = MonitorId::new(&id).unwrap();
             let hello = Hello::new(ClientId::new(&client).unwrap());

@@ -36,11 +36,13 @@ pub enum Reject {
     EmptyLine = 12,
     /// A handshake of an unknown version or without a valid client id. Judged by the caller.
     InvalidHello = 13,
+    /// A service that the sender's token or certificate does not name. Judged by the caller.
+    ForbiddenService = 14,
 }
 
 impl Reject {
     /// Every reason, in the order of the codes, which run from 1 without a gap.
-    pub const ALL: [Reject; 13] = [
+    pub const ALL: [Reject; 14] = [
         Reject::InvalidJson,
         Reject::InvalidUtf8,
         Reject::WrongType,
@@ -54,9 +56,10 @@ impl Reject {
         Reject::TooManyServices,
         Reject::EmptyLine,
         Reject::InvalidHello,
+        Reject::ForbiddenService,
     ];
 
-    /// The code that the journal holds, 1 to 13.
+    /// The code that the journal holds, 1 to 14.
     pub const fn code(self) -> u8 {
         self as u8
     }
@@ -82,6 +85,7 @@ impl Reject {
             Reject::TooManyServices => "too_many_services",
             Reject::EmptyLine => "empty_line",
             Reject::InvalidHello => "invalid_hello",
+            Reject::ForbiddenService => "forbidden_service",
         }
     }
 
@@ -181,7 +185,7 @@ mod tests {
             assert_eq!(Reject::from_code(reason.code()), Some(reason));
             assert_eq!(Reject::from_name(reason.as_str()), Some(reason));
         }
-        assert_eq!((Reject::from_code(0), Reject::from_code(14)), (None, None));
+        assert_eq!((Reject::from_code(0), Reject::from_code(15)), (None, None));
     }
 
     #[test]

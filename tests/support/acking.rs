@@ -48,6 +48,21 @@ impl AckingClient {
         Some(client)
     }
 
+    /// Says hello with a token; an error is what the monitor said instead of a welcome.
+    pub fn greet(address: SocketAddr, id: &str, token: &str) -> Result<Self, String> {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        let (reader, writer) = (BufReader::new(stream.try_clone().unwrap()), BufWriter::new(stream));
+        let mut client = Self { reader, writer, resume: 0, acked: 0, rejected: Vec::new() };
+        writeln!(client.writer, "{{\"hourglass\":{{\"version\":1,\"client\":\"{id}\",\"token\":\"{token}\"}}}}")
+            .unwrap();
+        client.writer.flush().unwrap();
+        let answer = client.frame().ok_or("no answer")?;
+        client.resume = answer["hourglass"]["resume"].as_u64().ok_or_else(|| answer["error"].to_string())?;
+        client.acked = client.resume;
+        Ok(client)
+    }
+
     /// Sends lines; false when the connection is gone.
     pub fn send<'a>(&mut self, lines: impl IntoIterator<Item = &'a str>) -> bool {
         let sent = lines.into_iter().try_for_each(|line| {

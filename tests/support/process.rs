@@ -85,6 +85,11 @@ impl Hourglass {
         Self::ready(data, &format!("{line} --listen 127.0.0.1:0"), "listening on ")
     }
 
+    /// Starts a monitor where `line` says.
+    pub fn ready_at(data: &Path, line: &str) -> Self {
+        Self::ready(data, line, "listening on ")
+    }
+
     /// Starts a dashboard; `line` as in [`words`].
     pub fn serving(data: &Path, line: &str) -> Self {
         Self::ready(data, line, "serving http://")

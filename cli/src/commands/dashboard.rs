@@ -7,6 +7,7 @@ use crate::config::Settings;
 use crate::instruments;
 use crate::open::Place;
 use crate::outcome::Outcome;
+use crate::roles::doors::Doors;
 use crate::roles::{Roster, web};
 use crate::signals::drain_on_signal;
 use crate::stdout;
@@ -18,12 +19,14 @@ pub(super) async fn run(settings: Settings) -> Result<Outcome> {
         place = Place::existing(&settings) => place?,
         () = stop.cancelled() => return Ok(Outcome::Fine),
     };
-    let dashboard = web::listen(&settings, true).await?;
+    let doors = Doors::of(&settings)?;
+    let dashboard = web::listen(&settings, &doors, true).await?;
     let dashboard =
         dashboard.ok_or_else(|| anyhow!("http.address = off").advise("say where, with --http HOST:PORT"))?;
     stdout::line(&format!("serving http://{}", dashboard.address()))?;
     let (registry, roster) =
         (instruments::registry(&place.clock), Roster { store: Some(place.clone()), ..Roster::default() });
-    dashboard.serve(web::world(&place, registry, roster, None), stop).await?;
+    let world = web::world(&place, &doors, registry, roster, None);
+    tokio::join!(dashboard.serve(world, web::limits(&settings), stop.clone()), doors.follow(stop));
     Ok(Outcome::Fine)
 }

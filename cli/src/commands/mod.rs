@@ -15,6 +15,7 @@ mod send;
 mod serve;
 mod services;
 mod status;
+mod token;
 mod verify;
 
 use std::future::Future;
@@ -25,7 +26,7 @@ use anyhow::{Context, Result};
 pub(crate) use status::Operator;
 
 use crate::config::{Config, FILE_VARIABLE, File, Key, strays};
-use crate::flags::{Cli, Command, ConfigCommand};
+use crate::flags::{Cli, Command, ConfigCommand, TokenCommand};
 use crate::folder;
 use crate::outcome::Outcome;
 use crate::roles::Roles;
@@ -58,6 +59,7 @@ pub(crate) fn run(cli: Cli, keys: &[(&'static Key, String)]) -> Result<Outcome> 
             let chosen = SCHEDULE.iter().any(|name| config.sets(name));
             wait(status::run(args, folder::checked(config.settings()?)?, chosen))
         }
+        Command::Token { command: TokenCommand::New(args) } => token::new(args),
         Command::Config { command: ConfigCommand::Show } => configuration::show(&config()?),
         Command::Config { command: ConfigCommand::Check { file } } => configuration::check(&file),
         Command::Config { command: ConfigCommand::Reference } => configuration::reference(),

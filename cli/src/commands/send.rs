@@ -1,14 +1,16 @@
 //! `client load`, `client sample`, `client replay`: sends, shows how far it is, and says what it came to.
 
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use client::{
-    LoadOptions, LoadReport, Progress as Counters, ReplayOptions, ReplayReport, SampleOptions, load, replay, sample,
+    Credentials, LoadOptions, LoadReport, Progress as Counters, ReplayOptions, ReplayReport, SampleOptions, load,
+    replay, sample,
 };
-use schema::{ClientId, Micros, ServiceName};
+use schema::{ClientId, Micros, Secret, ServiceName};
 use storage::{Clock, WallClock};
 use tokio_util::sync::CancellationToken;
 
@@ -50,6 +52,7 @@ async fn send_load(args: LoadArgs, token: CancellationToken) -> Result<Outcome> 
         connections: u64::from(args.connections),
         client,
         seed: args.seed,
+        credentials: credentials(args.token_file.as_deref())?,
         ..LoadOptions::new(args.connect, now())
     };
     let (counters, total) = (Arc::clone(&options.progress), args.messages);
@@ -81,6 +84,7 @@ async fn send_replay(args: ReplayArgs, token: CancellationToken) -> Result<Outco
         speed: args.speed,
         ack: args.ack,
         client: args.client.map(|id| ClientId::new(&id)).transpose()?,
+        credentials: credentials(args.token_file.as_deref())?,
         ..ReplayOptions::new(args.connect, args.files)
     };
     let counters = Arc::clone(&options.progress);
@@ -90,6 +94,13 @@ async fn send_replay(args: ReplayArgs, token: CancellationToken) -> Result<Outco
     })
     .await?;
     print(replay_told(&report).as_bytes())
+}
+
+/// What the monitor is shown.
+fn credentials(token: Option<&Path>) -> Result<Credentials> {
+    let read = |path: &Path| std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
+    let token = token.map(read).transpose()?.map(|text| Secret::new(text.trim()));
+    Ok(Credentials { token })
 }
 
 /// Awaits `work` while showing how far it is.

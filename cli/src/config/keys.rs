@@ -153,8 +153,23 @@ keys! {
     /// Memory for all connections' unfinished lines together; beyond it whoever holds most waits first.
     listen_bytes: Size<MIB, TIB> = "listen.bytes", "32MiB", MONITORS;
 
-    /// Where the dashboard and its API are served. There is nothing yet to say who may ask: an address that is not a loopback one is refused. Unset: 127.0.0.1:7080 with `up` and `dashboard`, nowhere with `monitor` and `scheduler`.
+    /// Where the dashboard and its API are served. Unset: 127.0.0.1:7080 with `up` and `dashboard`, nowhere with `monitor` and `scheduler`.
     http_address: Maybe<Web> = "http.address" as "http", "", SERVERS;
+    /// Connections of HTTP served at once; more are refused with a reason. A page that is open holds one.
+    http_connections: Whole<1, 1_000_000> = "http.connections", "1024", SERVERS;
+    /// Requests a second of each token or certificate, or of each address where nothing is shown; more are told when to ask again. This machine's own programs are not counted where they show nothing.
+    http_rate: Whole<1, 1_000_000> = "http.rate", "200", SERVERS;
+
+    /// The file that says who may send and who may ask: tokens, hashed, and names of client certificates, as `hourglass token new` writes them. Looked at each second; a file that is wrong changes nothing. Without it everybody may who reaches the address.
+    access_file: Maybe<FilePath> = "access.file", "", SERVERS;
+    /// The certificate, in PEM, with which all that listens is encrypted, those between it and the root behind it. Looked at each second, as the key is. Unset: nothing is encrypted.
+    tls_certificate: Maybe<FilePath> = "tls.certificate", "", SERVERS;
+    /// The certificate's private key, in PEM.
+    tls_key: Maybe<FilePath> = "tls.key", "", SERVERS;
+    /// Who signs certificates of clients, in PEM. A client that shows one stands for the entry in `access.file` that names one of its DNS names, and needs no token; without that file every client must show one.
+    tls_client_ca: Maybe<FilePath> = "tls.client_ca", "", SERVERS;
+    /// Listen beyond this machine even where not everything is asked for: a certificate of its own, so that nobody listens in, and `access.file`, so that not everybody may. Whoever reaches the address can then send, or ask, or both.
+    insecure: Switch = "insecure", "false", SERVERS;
 
     /// Messages that start a commit when the writer is free.
     buffer_messages: Whole<1, 1_000_000_000> = "buffer.messages", "50", MONITORS;

@@ -13,6 +13,6 @@ mod store_url;
 pub(crate) use keys::{KEYS, Key, Settings, key};
 pub(crate) use layers::{Config, FILE_VARIABLE, File, strays};
 pub(crate) use reference::{markdown, show};
-pub(crate) use setting::{Address, Setting, Span, Web};
-pub(crate) use setting_hdfs::Name;
+pub(crate) use setting::{Address, Maybe, Setting, Span, Switch, Web};
+pub(crate) use setting_hdfs::{FilePath, Name};
 pub(crate) use store_url::StoreUrl;

@@ -43,6 +43,10 @@ pub(crate) struct LoadArgs {
     /// The id under which lines are counted [default: random, printed].
     #[arg(long, value_name = "ID", requires = "ack")]
     pub(crate) client: Option<String>,
+    /// A file with the token that the monitor asks for, and nothing else in it. Never on the command line, where others
+    /// see it.
+    #[arg(long, value_name = "FILE", requires = "ack")]
+    pub(crate) token_file: Option<PathBuf>,
     /// Seed of the generator: equal seeds send equal values.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -81,6 +85,10 @@ pub(crate) struct ReplayArgs {
     /// The id under which lines are counted [default: a hash of the files].
     #[arg(long, value_name = "ID", requires = "ack")]
     pub(crate) client: Option<String>,
+    /// A file with the token that the monitor asks for, and nothing else in it. Never on the command line, where others
+    /// see it.
+    #[arg(long, value_name = "FILE", requires = "ack")]
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 /// A peer's address; its name is resolved when it is called.

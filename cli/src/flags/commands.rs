@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use access::{Pattern, Scope};
 use chrono_tz::Tz;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -98,6 +99,12 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// What is durable, uploaded, covered and waiting, read from the files.
     Status(StatusArgs),
+    /// Make a token for sending or asking.
+    Token {
+        /// What to do.
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
     /// Show or check the configuration.
     Config {
         /// What to do with it.
@@ -289,6 +296,28 @@ impl FromStr for Gone {
         let (id, incarnation) = text.split_once('/').map_or((text, None), |(id, incarnation)| (id, Some(incarnation)));
         Ok(Self { id: MonitorId::new(id)?, incarnation: incarnation.map(str::parse).transpose()? })
     }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Print a new token, this once, and the entry of `access.file` that makes it count. To revoke it, delete the entry.
+    New(TokenArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenArgs {
+    /// Whose it is: 1 to 32 ASCII letters, digits, '-', '_' and '.'.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: String,
+    /// What it is for: ingest, read, or both, separated by commas.
+    #[arg(long, value_name = "SCOPE", value_delimiter = ',', required = true)]
+    pub(crate) scope: Vec<Scope>,
+    /// The services it reaches, `*` standing for any text; may be repeated [default: all].
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) services: Vec<Pattern>,
+    /// When it ends [default: never].
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    pub(crate) expires: Option<Moment>,
 }
 
 #[derive(Debug, Subcommand)]

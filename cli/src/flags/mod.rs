@@ -10,10 +10,10 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 pub(crate) use client::{ClientCommand, LoadArgs, ReplayArgs, SampleArgs};
 pub(crate) use commands::{
     CatArgs, Cli, Command, ConfigCommand, DemoArgs, Format, Gone, ImportArgs, ListFormat, LogFormat, MonitorsCommand,
-    QueryArgs, RangeArgs, RebuildArgs, ServicesArgs, StatusArgs, StatusFormat, VerifyArgs,
+    QueryArgs, RangeArgs, RebuildArgs, ServicesArgs, StatusArgs, StatusFormat, TokenArgs, TokenCommand, VerifyArgs,
 };
 
-use crate::config::{KEYS, Key};
+use crate::config::{KEYS, Key, Setting, Switch};
 
 /// Keys with the text that was given for each.
 pub(crate) type Keys = Vec<(&'static Key, String)>;
@@ -61,7 +61,11 @@ fn argument(key: &'static Key) -> clap::Arg {
         "" => String::new(),
         text => format!("default: {text}; "),
     };
+    // Said without a value, a switch is on.
+    let values = if key.placeholder == Switch::PLACEHOLDER { 0..=1 } else { 1..=1 };
     clap::Arg::new(key.variable())
+        .num_args(values)
+        .default_missing_value("true")
         .long(key.flag())
         .value_name(key.placeholder)
         .value_parser(ValueParser::string())
@@ -101,6 +105,15 @@ mod tests {
         assert!(parse("hourglass scheduler --listen h:1").is_err());
         assert!(parse("hourglass demo --data d").is_ok_and(|(_, keys)| keys.is_empty()), "a flag of its own");
         assert!(parse("hourglass config show --listen h:1").is_ok());
+    }
+
+    #[test]
+    fn a_switch_needs_no_value() {
+        for (line, value) in [("--insecure", "true"), ("--insecure true", "true"), ("--insecure false", "false")] {
+            let (_, keys) = parse(&format!("hourglass up --data d {line} --id m")).unwrap();
+            let insecure = keys.iter().find(|(key, _)| key.name == "insecure").unwrap();
+            assert_eq!(insecure.1, value, "{line}");
+        }
     }
 
     #[test]

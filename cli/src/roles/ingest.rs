@@ -14,8 +14,8 @@ impl Ingest for Posted {
     }
 
     async fn submit(&self, submission: Submission) -> Result<Taken, NotTaken> {
-        let Submission { peer, key, lines } = submission;
-        let taken = self.0.submit(monitor::Submission { peer, key, lines }).await.map_err(not_taken)?;
+        let Submission { peer, grant, key, lines } = submission;
+        let taken = self.0.submit(monitor::Submission { peer, grant, key, lines }).await.map_err(not_taken)?;
         Ok(Taken {
             accepted: taken.accepted,
             rejected: taken.rejected,
@@ -35,6 +35,7 @@ fn not_taken(NotSubmitted { why, handed_over }: NotSubmitted) -> NotTaken {
         monitor::Why::Sealed { .. } => Why::Sealed,
         monitor::Why::TooManyClients => Why::TooManyClients,
         monitor::Why::Gap { resume } | monitor::Why::Superseded { resume } => Why::Conflict { resume },
+        monitor::Why::Denied(_) => Why::Denied,
         monitor::Why::Unreadable(_) => Why::Broken,
     };
     NotTaken { why, detail, handed_over }

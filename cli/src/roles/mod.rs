@@ -4,6 +4,7 @@
 //! What must hold: every task has an owner here that awaits it; one token stops them all; a role that cannot go on
 //! stops the others, which drain.
 
+pub(crate) mod doors;
 mod ingest;
 mod last_schedule;
 mod monitoring;
@@ -29,6 +30,7 @@ use views::Refreshed;
 use crate::config::Settings;
 use crate::instruments::{self, Freshness, Overdue, RefreshInstruments};
 use crate::open::Place;
+use doors::Doors;
 
 pub(crate) use last_schedule::last as last_schedule;
 pub(crate) use readiness::{LATE, Roster};
@@ -99,11 +101,13 @@ impl Running {
             stop,
         };
         // Before the log is opened: an address that is taken is to be said at once.
-        let dashboard = web::listen(settings, roles == Roles::All).await?;
+        let doors = Doors::of(settings)?;
+        let dashboard = web::listen(settings, &doors, roles == Roles::All).await?;
         let (mut registry, mut roster) = (instruments::registry(&place.clock), Roster::default());
         let mut own_cut = None;
         if roles != Roles::Scheduler {
-            own_cut = Some(running.start_monitor(place, settings, &schedule, &mut registry, &mut roster).await?);
+            let monitor = running.start_monitor(place, settings, &schedule, &doors, &mut registry, &mut roster);
+            own_cut = Some(monitor.await?);
         }
         if roles != Roles::Monitor {
             let (rebuilder, measured) = rebuilder::start(place, settings, schedule, own_cut, on_built).await?;
@@ -120,10 +124,18 @@ impl Running {
         }
         if let Some(dashboard) = dashboard {
             running.http = Some(dashboard.address());
-            let world = web::world(place, registry, roster, running.ingest.take());
-            let token = running.stop.clone();
-            running.tasks.spawn(async move { Ok(dashboard.serve(world, token).await?) });
+            let world = web::world(place, &doors, registry, roster, running.ingest.take());
+            let (limits, token) = (web::limits(settings), running.stop.clone());
+            running.tasks.spawn(async move {
+                dashboard.serve(world, limits, token).await;
+                Ok(())
+            });
         }
+        let following = doors.follow(running.stop.clone());
+        running.tasks.spawn(async move {
+            following.await;
+            Ok(())
+        });
         Ok(running)
     }
 
@@ -132,10 +144,11 @@ impl Running {
         place: &Place,
         settings: &Settings,
         schedule: &Schedule,
+        doors: &Doors,
         registry: &mut Registry,
         roster: &mut Roster,
     ) -> Result<watch::Receiver<Micros>> {
-        let monitor = monitoring::start(place, settings, self.stop.clone()).await?;
+        let monitor = monitoring::start(place, settings, doors, self.stop.clone()).await?;
         monitor.register(registry);
         roster.monitor = Some(monitor.blocked());
         self.address = Some(monitor.local_addr());

@@ -17,16 +17,22 @@ use crate::advice::Advice;
 use crate::config::Settings;
 use crate::folder::lost_identity;
 use crate::open::Place;
+use crate::roles::doors::Doors;
 
 /// Starts the monitor of a place; it listens when this returns.
-pub(super) async fn start(place: &Place, settings: &Settings, stop: CancellationToken) -> Result<Monitor> {
+pub(super) async fn start(
+    place: &Place,
+    settings: &Settings,
+    doors: &Doors,
+    stop: CancellationToken,
+) -> Result<Monitor> {
     if let Some(lost) = lost_identity(&*place.disk, &place.folder) {
         return Err(
             anyhow!(lost).advise("or start a monitor with a folder of its own, with --data DIR and another --id")
         );
     }
     let id = id(place, settings)?;
-    let options = options(place, settings, id.clone())?;
+    let options = options(place, settings, doors, id.clone())?;
     let world = World {
         disk: Arc::clone(&place.disk),
         store: Arc::clone(&place.store),
@@ -77,13 +83,17 @@ fn id(place: &Place, settings: &Settings) -> Result<MonitorId> {
         .advise("name it with --id NAME")
 }
 
-fn options(place: &Place, settings: &Settings, id: MonitorId) -> Result<Options> {
+fn options(place: &Place, settings: &Settings, doors: &Doors, id: MonitorId) -> Result<Options> {
+    let listen_address = resolve(&settings.listen_address.0)?;
+    doors.may_listen("listen.address", listen_address)?;
     let count = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
     Ok(Options {
         data: place.data.clone(),
         id,
         metrics: place.metrics.clone(),
-        listen_address: resolve(&settings.listen_address.0)?,
+        listen_address,
+        access: doors.access.clone(),
+        tls: doors.tls.clone(),
         listen_connections: count(settings.listen_connections.0),
         listen_bytes: count(settings.listen_bytes.0),
         buffer_messages: settings.buffer_messages.0,

@@ -5,7 +5,7 @@
 
 use std::io::{self, IoSlice};
 
-use schema::{ClientId, Hello, ServerFrame};
+use schema::{Hello, ServerFrame};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Interest};
 use tokio::net::TcpStream;
 
@@ -26,10 +26,10 @@ pub(super) struct Wire {
 
 impl Wire {
     /// Connects to `peer` and says hello; also returns the line that is the answer.
-    pub(super) async fn open(peer: &str, client: &ClientId) -> io::Result<(Self, Vec<u8>)> {
+    pub(super) async fn open(peer: &str, hello: &Hello) -> io::Result<(Self, Vec<u8>)> {
         let mut stream = TcpStream::connect(peer).await?;
         stream.set_nodelay(true)?;
-        stream.write_all(&Hello::new(client.clone()).encode()).await?;
+        stream.write_all(&hello.encode()).await?;
         let mut reader = BufReader::new(&mut stream).take(MAX_FRAME as u64);
         let mut answer = Vec::new();
         reader.read_until(b'\n', &mut answer).await?;

@@ -11,11 +11,12 @@
 mod array;
 mod body;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, Request, State};
+use access::Grant;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use schema::ClientId;
@@ -23,6 +24,8 @@ use serde_json::{Map, Value, json};
 
 pub(crate) use self::body::Bodies;
 use self::body::{Packing, Unusable, Whole};
+use crate::authority::Caller;
+use crate::connections::Peer;
 use crate::ingest::{Ingest, NotTaken, Submission, Taken, Why};
 use crate::problem::{self, Problem};
 use crate::server::Asked;
@@ -51,7 +54,8 @@ pub(crate) struct Refused {
 /// Takes messages in.
 pub(crate) async fn post(State(asked): State<Asked>, request: Request) -> Result<Response, Refused> {
     let (parts, body) = request.into_parts();
-    let (ingest, packing, key) = match admitted(&asked, &parts.headers) {
+    let grant = parts.extensions.get::<Caller>().and_then(|caller| caller.grant().cloned());
+    let (ingest, packing, key) = match admitted(&asked, &parts.headers, grant.as_ref()) {
         Ok(admitted) => admitted,
         // Who asks first whether to go on has sent nothing yet.
         Err(refused) if parts.headers.contains_key(header::EXPECT) => return Err(refused),
@@ -61,23 +65,25 @@ pub(crate) async fn post(State(asked): State<Asked>, request: Request) -> Result
         }
     };
     let whole = checked(asked.bodies.fetch(body, packing).await?).await?;
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);
+    let peer = parts.extensions.get::<Peer>().map(|peer| peer.address);
     let peer = peer.unwrap_or_else(|| (Ipv4Addr::UNSPECIFIED, 0).into());
-    let taken = ingest.submit(Submission { peer, key, lines: whole.lines() }).await?;
+    let taken = ingest.submit(Submission { peer, grant, key, lines: whole.lines() }).await?;
     Ok(answer(&taken))
 }
 
 /// What can be said before the body is here.
-fn admitted(asked: &Asked, headers: &HeaderMap) -> Result<(Arc<dyn Ingest>, Packing, Option<Key>), Refused> {
+fn admitted(
+    asked: &Asked,
+    headers: &HeaderMap,
+    grant: Option<&Grant>,
+) -> Result<(Arc<dyn Ingest>, Packing, Option<Key>), Refused> {
     let ingest = asked.world.ingest.clone().ok_or_else(Refused::nobody)?;
     typed(headers)?;
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|length| length > body::SENT) {
         return Err(body::too_large().into());
     }
-    // Until tokens say who asks, all clients are of one world: the one of TCP without a token.
-    let scope = None;
-    let (packing, key) = (packing(headers)?, key(headers, scope)?);
+    let (packing, key) = (packing(headers)?, key(headers, grant)?);
     ingest.ready()?;
     Ok((ingest, packing, key))
 }
@@ -135,14 +141,14 @@ fn packing(headers: &HeaderMap) -> Result<Packing, Refused> {
     }
 }
 
-/// `<client>/<number of the first line>`: a client of this scope, if there is one, or else as over TCP.
-fn key(headers: &HeaderMap, scope: Option<&str>) -> Result<Option<Key>, Refused> {
+/// `<client>/<number of the first line>`: a client of this grant, if there is one, as over TCP.
+fn key(headers: &HeaderMap, grant: Option<&Grant>) -> Result<Option<Key>, Refused> {
     let mut given = headers.get_all(KEY).iter();
     let Some(text) = given.next() else { return Ok(None) };
     let parsed = || {
         let (client, number) = std::str::from_utf8(text.as_bytes()).ok()?.rsplit_once('/')?;
         let digits = number.bytes().all(|byte| byte.is_ascii_digit());
-        let client = scope.map_or_else(|| ClientId::new(client), |scope| ClientId::scoped(scope, client));
+        let client = ClientId::new(client).and_then(|id| grant.map_or(Ok(id.clone()), |grant| grant.client(&id)));
         Some((client.ok()?, digits.then(|| number.parse().ok()).flatten()?))
     };
     match parsed() {
@@ -206,6 +212,7 @@ impl From<NotTaken> for Refused {
             Why::Later => new(StatusCode::SERVICE_UNAVAILABLE, "not all of it was taken in: send it again").again(),
             Why::Sealed => new(StatusCode::SERVICE_UNAVAILABLE, "this monitor was sealed"),
             Why::TooManyClients => new(StatusCode::INSUFFICIENT_STORAGE, "no more clients can be remembered"),
+            Why::Denied => new(StatusCode::FORBIDDEN, "that is not for whoever sends"),
             Why::Broken => new(StatusCode::INTERNAL_SERVER_ERROR, "the lines could not be taken in"),
             Why::Conflict { resume } => {
                 let mut refused = new(StatusCode::CONFLICT, "the client's lines go on elsewhere");

@@ -7,14 +7,15 @@
 use std::fmt::Write;
 
 use axum::body::Body;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Extension, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
-use views::{Answer, Coverage, Format, Prepared, Query, write_answer};
+use views::{Answer, Coverage, Format, Prepared, Query, Reader, services, write_answer};
 
 use super::formats;
 use super::parameters::Parameters;
+use crate::authority::Caller;
 use crate::problem::Problem;
 use crate::server::Asked;
 
@@ -28,16 +29,18 @@ const ROW: usize = 360;
 /// Answers.
 pub(crate) async fn answer(
     State(asked): State<Asked>,
+    Extension(caller): Extension<Caller>,
     RawQuery(text): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let parameters = Parameters::parse(text.as_deref().unwrap_or_default())?;
     let format = formats::asked(parameters.format.as_deref(), &headers)?;
-    let question = parameters.query(asked.world.clock.now())?;
+    let mut question = parameters.query(asked.world.clock.now())?;
     bounded(&question)?;
     let known = headers.get(header::IF_NONE_MATCH).cloned();
     let (tag, body) = asked
         .compute(move |reader| async move {
+            narrow(&mut question, &caller, &reader).await?;
             let prepared = Prepared::new(&reader, &question).await?;
             let tag = tag(&question, format, &prepared.coverage())?;
             if known.is_some_and(|known| known == tag) {
@@ -57,7 +60,7 @@ pub(crate) async fn answer(
     response.headers_mut().extend([
         (header::CONTENT_TYPE, formats::media(format)),
         (header::ETAG, tag),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
         (header::VARY, HeaderValue::from_static("accept")),
     ]);
     Ok(response)
@@ -73,6 +76,22 @@ fn written(answer: &Answer, question: &Query, format: Format) -> Result<Vec<u8>,
     let mut body = Vec::with_capacity(1024 + ROW * answer.rows.len());
     write_answer(&mut body, answer, question.view, format)?;
     Ok(body)
+}
+
+/// Leaves to a question the services that its caller reaches.
+async fn narrow(question: &mut Query, caller: &Caller, reader: &Reader) -> Result<(), Problem> {
+    if let Some(beyond) = question.services.iter().find(|service| !caller.reaches(service)) {
+        return Err(Problem::forbidden(format!("this token does not reach the service {beyond}")));
+    }
+    if question.services.is_empty() && !caller.all_services() {
+        let (seen, _) = services(reader).await?;
+        question.services = seen.into_iter().map(|seen| seen.service).filter(|name| caller.reaches(name)).collect();
+        // None named would be all of them.
+        if question.services.is_empty() {
+            return Err(Problem::forbidden("this token reaches none of the services that have sent"));
+        }
+    }
+    Ok(())
 }
 
 fn bounded(question: &Query) -> Result<(), Problem> {

@@ -1,17 +1,22 @@
 //! `GET /api/v1/services`: who ever sent, first and last, how much, and what that covers.
 
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use views::{ServiceSeen, covered, services};
 
+use crate::authority::Caller;
 use crate::problem::Problem;
 use crate::server::Asked;
 
 /// Answers, in JSON.
-pub(crate) async fn list(State(asked): State<Asked>) -> Result<Response, Problem> {
-    let (seen, coverage) = asked.compute(|reader| async move { Ok(services(&reader).await?) }).await?;
+pub(crate) async fn list(
+    State(asked): State<Asked>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Response, Problem> {
+    let (mut seen, coverage) = asked.compute(|reader| async move { Ok(services(&reader).await?) }).await?;
+    seen.retain(|seen| caller.reaches(&seen.service));
     let coverage = covered(&coverage).map_err(|_| Problem::broken())?;
     let body = json!({ "coverage": coverage, "services": seen.iter().map(object).collect::<Vec<_>>() });
     let headers = [

@@ -30,6 +30,8 @@ fn ingest() -> Ingest {
         )),
         intakes: Intakes::new(Metrics::default(), services),
         budget: Budget::new(1 << 20, 1),
+        access: access::Access::open(),
+        tls: None,
         connections: 1,
         clock: Arc::new(ManualClock::new(Micros::new(NOW).unwrap())),
         future: Duration::from_secs(600),
@@ -45,7 +47,7 @@ fn ingest() -> Ingest {
 /// Everything a stream of these reads hands over: log, queue, rejects, lines, reports.
 fn handed_over<'a>(reads: impl Iterator<Item = &'a [u8]>) -> (Vec<u8>, Vec<u8>, Rejects, u64, Vec<u8>) {
     let ingest = ingest();
-    let mut stream = Stream::new();
+    let mut stream = Stream::new(None);
     let mut out = Vec::new();
     let arrival = ingest.arrival(([127, 0, 0, 1], 1).into());
     for read in reads {
