@@ -33,6 +33,9 @@ use crate::server::Asked;
 /// A client, and the number of a line.
 type Key = (ClientId, NonZeroU64);
 
+/// What takes a body, how it is packed, and whose lines are in it.
+type Admitted = (Arc<dyn Ingest>, Packing, Option<Key>);
+
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 const TYPES: [&str; 5] =
@@ -72,11 +75,7 @@ pub(crate) async fn post(State(asked): State<Asked>, request: Request) -> Result
 }
 
 /// What can be said before the body is here.
-fn admitted(
-    asked: &Asked,
-    headers: &HeaderMap,
-    grant: Option<&Grant>,
-) -> Result<(Arc<dyn Ingest>, Packing, Option<Key>), Refused> {
+fn admitted(asked: &Asked, headers: &HeaderMap, grant: Option<&Grant>) -> Result<Admitted, Refused> {
     let ingest = asked.world.ingest.clone().ok_or_else(Refused::nobody)?;
     typed(headers)?;
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());

@@ -1,7 +1,7 @@
 //! A JSON array as lines: each element becomes one.
 //!
 //! In: the bytes of one array, and white space around it. Out: each element's bytes on a line of its own, as they are,
-//! but for newlines: those between an element's parts become spaces. One within a string, where JSON allows none,
+//! but for white space between an element's parts, which becomes spaces. A newline within a string, where JSON allows none,
 //! becomes U+0001, where JSON allows none either, so the line is rejected as the element would be.
 //!
 //! What must hold: what an element means is not judged here, only where it ends; an error says that no line of the
@@ -49,7 +49,7 @@ impl<R: Read> Elements<R> {
             (At::String, b'"') => (At::Outside, Some(byte)),
             (At::String | At::Escaped, b'\n') => (At::String, Some(1)),
             (At::String | At::Escaped, _) => (At::String, Some(byte)),
-            (at, _) if byte.is_ascii_whitespace() => (at, (self.begun && byte != b'\r').then_some(b' ')),
+            (at, b' ' | b'\t' | b'\r' | b'\n') => (at, self.begun.then_some(b' ')),
             (At::Before, b'[') => (At::Outside, None),
             (At::Before, _) => return Err(self.wrong("it does not begin with [")),
             (At::Behind, _) => return Err(self.wrong("something follows its ]")),
@@ -126,8 +126,9 @@ mod tests {
     #[test]
     fn each_element_is_a_line() {
         assert_eq!(lines(b" [ ] \n").unwrap(), b"");
-        assert_eq!(lines(b"[{\"a\":\r\n [1, 2]} ,\n2,\"],[\\\"\"]").unwrap(), b"{\"a\": [1, 2]} \n2\n\"],[\\\"\"\n");
+        assert_eq!(lines(b"[{\"a\":\r\n [1, 2]} ,\n2,\"],[\\\"\"]").unwrap(), b"{\"a\":   [1, 2]} \n2\n\"],[\\\"\"\n");
         assert_eq!(lines(b"[\"a\nb\\\n\"]").unwrap(), b"\"a\x01b\\\x01\"\n", "still no JSON");
+        assert_eq!(lines(b"[1\r2,\x0c]").unwrap(), b"1 2\n\x0c\n", "no JSON either way");
     }
 
     #[test]
