@@ -21,6 +21,9 @@ const MINUTES: u64 = 20;
 /// Services; the last one is silent every third minute.
 const SERVICES: [&str; 3] = ["checkout", "a,\\\"b", "Überweisung"];
 
+/// A value of a row.
+type Of = fn(&Row) -> f64;
+
 /// A minute of a service, as `query` has it.
 #[derive(Debug)]
 struct Row {
@@ -168,7 +171,7 @@ fn promtool_is_told_what_query_says() {
 
 /// Samples are the rows, at each minute's end, and stand for five minutes where none follows.
 fn each_minute(served: &Served, rows: &[Row]) {
-    let value: [(&str, fn(&Row) -> f64); 3] = [
+    let value: [(&str, Of); 3] = [
         ("hourglass_cpu_mean", |row| row.mean),
         ("hourglass_cpu_max", |row| row.max),
         ("hourglass_messages", |row| row.messages),

@@ -202,7 +202,7 @@ impl HandingOver {
         match refusal {
             Refusal::Sealed => Why::Sealed { monitor },
             Refusal::TooManyClients | Refusal::LongId => Why::TooManyClients,
-            Refusal::Denied(denied) => Why::Denied(denied.clone()),
+            Refusal::Denied(denied) => Why::Denied(*denied),
             Refusal::Superseded => {
                 let resume = session.map_or(0, |session| session.durable.borrow().count.consumed);
                 Why::Superseded { resume }

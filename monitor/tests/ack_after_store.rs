@@ -195,7 +195,7 @@ async fn a_submission_is_answered_once_the_store_has_it() {
         let submitter = running.monitor.submitter();
         let submission = |text: String| {
             let (key, lines) = (key.clone(), Box::new(std::io::Cursor::new(text)));
-            Submission { peer: ([127, 0, 0, 1], 9).into(), key, lines }
+            Submission { peer: ([127, 0, 0, 1], 9).into(), grant: None, key, lines }
         };
         let held = store.hold();
         let mut submitting = Box::pin(submitter.submit(submission(lines("a", 0..9))));

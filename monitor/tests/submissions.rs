@@ -42,7 +42,7 @@ fn rejects(range: Range<u64>) -> Vec<(u64, Reject)> {
 fn submission(first: Option<u64>, text: String) -> Submission {
     let client = ClientId::new("c").unwrap();
     let key = first.map(|first| (client, NonZeroU64::new(first).unwrap()));
-    Submission { peer: ([127, 0, 0, 1], 9).into(), key, lines: Box::new(Cursor::new(text.into_bytes())) }
+    Submission { peer: ([127, 0, 0, 1], 9).into(), grant: None, key, lines: Box::new(Cursor::new(text.into_bytes())) }
 }
 
 async fn submit(submitter: &Submitter, range: Range<u64>) -> Result<Submitted, NotSubmitted> {
