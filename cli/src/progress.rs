@@ -1,15 +1,11 @@
-//! Progress on stderr: a bar on a terminal, a plain line every few seconds where stderr is piped, nothing when
-//! quiet. What is counted is the caller's; this only shows it.
+//! Progress on stderr: a bar on a terminal; where stderr is piped only how it ended, nothing when quiet. What is counted is the caller's; this only shows it.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-
-/// Time between plain lines.
-const PLAIN_EVERY: Duration = Duration::from_secs(3);
 
 static QUIET: AtomicBool = AtomicBool::new(false);
 static BARS: OnceLock<MultiProgress> = OnceLock::new();
@@ -24,13 +20,12 @@ pub(crate) fn silence() {
 pub(crate) struct Progress {
     what: &'static str,
     shown: Shown,
-    last: Option<Instant>,
 }
 
 #[derive(Debug)]
 enum Shown {
     Nothing,
-    Lines,
+    End,
     Bar(ProgressBar),
 }
 
@@ -42,36 +37,21 @@ impl Progress {
         } else if io::stderr().is_terminal() {
             Shown::Bar(bar(what))
         } else {
-            Shown::Lines
+            Shown::End
         };
-        // The first plain line waits like the others: short work says only how it ended.
-        let last = Some(Instant::now());
-        Self { what, shown, last }
+        Self { what, shown }
     }
 
     /// Shows where the work is: `done` of `total`, where the total is known, and a few words.
     /// Cheap enough to call often: the words are made only when they are shown.
-    pub(crate) fn at(&mut self, done: u64, total: Option<u64>, words: impl FnOnce() -> String) {
-        match &self.shown {
-            Shown::Nothing => {}
-            Shown::Lines => {
-                if self.last.is_none_or(|last| last.elapsed() >= PLAIN_EVERY) {
-                    self.last = Some(Instant::now());
-                    let share = total.filter(|total| *total > 0);
-                    let share =
-                        share.map_or_else(String::new, |total| format!("{:.0}%, ", done as f64 * 100.0 / total as f64));
-                    say(&format!("{}: {share}{}", self.what, words()));
-                }
-            }
-            Shown::Bar(bar) => {
-                if let (Some(total), None) = (total, bar.length()) {
-                    bar.set_length(total);
-                    bar.set_style(style("{prefix} {wide_bar:.cyan/dim} {percent}% {msg} {eta}"));
-                }
-                bar.set_position(done);
-                bar.set_message(words());
-            }
+    pub(crate) fn at(&self, done: u64, total: Option<u64>, words: impl FnOnce() -> String) {
+        let Shown::Bar(bar) = &self.shown else { return };
+        if let (Some(total), None) = (total, bar.length()) {
+            bar.set_length(total);
+            bar.set_style(style("{prefix} {wide_bar:.cyan/dim} {percent}% {msg} {eta}"));
         }
+        bar.set_position(done);
+        bar.set_message(words());
     }
 
     /// Takes the bar away and says in one line how the work ended.
