@@ -108,7 +108,8 @@ pub(crate) fn entries(path: &Path, bytes: &[u8]) -> Result<Vec<Entry>, AccessErr
     let form: FileForm = toml::from_str(text).map_err(|error| wrong(place(text, &error)))?;
     let mut entries = Vec::<Entry>::new();
     for form in form.access {
-        let name = form.name.clone();
+        // What is no name is not shown: it may be a token, too.
+        let name = if plain_name(&form.name) { form.name.clone() } else { format!("number {}", entries.len() + 1) };
         let entry = form.read().map_err(|problem| wrong(format!("the entry {name:?}: {problem}")))?;
         let same = |other: &Entry| {
             other.name == entry.name
@@ -123,6 +124,11 @@ pub(crate) fn entries(path: &Path, bytes: &[u8]) -> Result<Vec<Entry>, AccessErr
     Ok(entries)
 }
 
+fn plain_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=32).contains(&name.len()) && name.bytes().all(plain)
+}
+
 fn place(text: &str, error: &toml::de::Error) -> String {
     let at = error.span().map_or(0, |span| span.start).min(text.len());
     let line = text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
@@ -131,8 +137,7 @@ fn place(text: &str, error: &toml::de::Error) -> String {
 
 impl EntryForm {
     fn read(self) -> Result<Entry, String> {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        if !(1..=32).contains(&self.name.len()) || !self.name.bytes().all(plain) {
+        if !plain_name(&self.name) {
             return Err("its name must be 1 to 32 ASCII letters, digits, '-', '_' and '.'".into());
         }
         if self.token.is_none() && self.certificate.is_none() {
@@ -152,5 +157,49 @@ impl EntryForm {
             services: services.iter().map(|text| text.parse()).collect::<Result<_, String>>()?,
             expires: expires.map_err(|error| format!("expires: {error}"))?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const WRITTEN: &str = r#"
+[[access]]
+name = "billing"
+token = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+scope = ["ingest", "read"]
+services = ["checkout", "pay-*"]
+expires = "2027-01-01T00:00:00Z"
+
+[[access]]
+name = "dashboards"
+certificate = "grafana.example.org"
+scope = ["read"]
+"#;
+
+    proptest! {
+        #[test]
+        fn a_damaged_file_is_entries_that_are_whole_or_refused_by_name(
+            any in damage::bytes(), damage in damage::damage(),
+        ) {
+            for bytes in [WRITTEN.as_bytes().to_vec(), damage.to(WRITTEN.as_bytes()), any] {
+                match entries(Path::new("access.toml"), &bytes) {
+                    Ok(entries) => for entry in &entries {
+                        prop_assert!(entry.token.is_some() || entry.certificate.is_some());
+                        prop_assert!(!entry.scope.is_empty());
+                        prop_assert_eq!(entries.iter().filter(|other| other.name == entry.name).count(), 1);
+                    },
+                    Err(error) => {
+                        prop_assert!(error.to_string().starts_with("access.toml: "), "{}", error);
+                        let shown = error.to_string();
+                        let secret = shown.contains("ba7816bf8f01cfea414140de5dae2223b") && !shown.contains("unknown field");
+                        prop_assert!(!secret, "no log shows what may be a token: {}", shown);
+                    }
+                }
+            }
+        }
     }
 }

@@ -322,5 +322,33 @@ mod tests {
                 prop_assert_eq!(ServerFrame::parse(line.as_bytes()), Ok(frame));
             }
         }
+
+        #[test]
+        fn a_damaged_frame_is_one_that_survives_or_refused(
+            token in prop::option::of("\\PC{0,20}"), number: u64, any in damage::bytes(), damage in damage::damage(),
+        ) {
+            let hello = Hello::new(ClientId::new("billing").unwrap());
+            let hello = hello.with_token(token.as_deref().map(Secret::new)).encode();
+            let monitor = MonitorId::new("web-1").unwrap();
+            let frames = [
+                ServerFrame::Welcome(Welcome::new(monitor, Incarnation::new(10), number, 2)),
+                ServerFrame::Ack(number),
+                ServerFrame::Reject { line: number, reason: Reject::WrongType },
+                ServerFrame::Sealed("gone".into()),
+            ].map(|frame| line(&frame).into_bytes());
+            let damaged = frames.iter().chain([&hello]).map(|line| damage.to(line));
+            for line in damaged.chain([any, hello.clone()]) {
+                is_hello(&line);
+                if let Ok(read) = Hello::parse(&line) {
+                    prop_assert!(is_hello(&read.encode()));
+                    prop_assert_eq!(Hello::parse(&read.encode()), Ok(read));
+                }
+                if let Ok(read) = ServerFrame::parse(&line) {
+                    let mut again = Vec::new();
+                    read.encode(&mut again);
+                    prop_assert_eq!(ServerFrame::parse(&again), Ok(read));
+                }
+            }
+        }
     }
 }

@@ -292,10 +292,25 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_rows_or_an_error(bytes in "[a\",0-9.\n-]{0,60}") {
+        fn any_bytes_and_damaged_rows_are_rows_that_survive_or_an_error(
+            text in "[a\",0-9.\n-]{0,60}", any in damage::bytes(), damage in damage::damage(),
+        ) {
+            let written = b"checkout,1763715600123456,0.430000,-0.000001,2147483647.000000\n\"a,\"\"b\",0,7.250000,0.000000,\
+                            -999999999999.999999\n";
             let metrics = Metrics::default();
-            let mut rows = Rows::new(bytes.as_bytes(), &metrics);
-            while rows.next().is_some() {}
+            for bytes in [text.into_bytes(), any, damage.to(written)] {
+                let mut rows = Rows::new(&bytes, &metrics);
+                let mut read = 0;
+                while let Some(row) = rows.next() {
+                    read += 1;
+                    let Ok(message) = row else { continue };
+                    let mut again = Vec::new();
+                    encode(&mut again, &message);
+                    let mut again = Rows::new(&again, &metrics);
+                    prop_assert_eq!(again.next().unwrap().unwrap(), message);
+                }
+                prop_assert!(read <= bytes.len());
+            }
         }
     }
 }

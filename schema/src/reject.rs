@@ -129,12 +129,13 @@ impl Rejects {
 
     /// Counts `count` more.
     pub fn add_many(&mut self, reason: Reject, count: u64) {
-        self.0[usize::from(reason.code()) - 1] += count;
+        let sum = &mut self.0[usize::from(reason.code()) - 1];
+        *sum = sum.saturating_add(count);
     }
 
     /// Adds all of another's counts.
     pub fn merge(&mut self, other: &Rejects) {
-        self.0.iter_mut().zip(other.0).for_each(|(count, more)| *count += more);
+        self.0.iter_mut().zip(other.0).for_each(|(count, more)| *count = count.saturating_add(more));
     }
 
     /// The count of one reason.

@@ -67,6 +67,20 @@ fn answers(parser: &mut Parser, bytes: &[u8]) -> Vec<(usize, Answer)> {
     }
 }
 
+/// The same, of bytes that arrive in chunks.
+fn answers_in_chunks(bytes: &[u8], cuts: &[Index]) -> Vec<(usize, Answer)> {
+    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).chain([bytes.len()]).collect();
+    cuts.sort_unstable();
+    let (mut parser, mut at, mut pieces) = (parser(), 0, Vec::new());
+    for cut in cuts {
+        for (offset, answer) in answers(&mut parser, &bytes[at..cut]) {
+            pieces.push((at + offset, answer));
+        }
+        at = pieces.last().map_or(0, |(start, answer)| start + answer.end().unwrap());
+    }
+    pieces
+}
+
 fn parser() -> Parser {
     Parser::new(&Metrics::default())
 }
@@ -119,16 +133,22 @@ proptest! {
     #[test]
     fn where_a_chunk_is_cut_changes_nothing(stream in stream(), cuts in prop::collection::vec(any::<Index>(), 0..12)) {
         let bytes = bytes_of(&stream);
-        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).chain([bytes.len()]).collect();
-        cuts.sort_unstable();
-        let (mut parser, mut at, mut pieces) = (parser(), 0, Vec::new());
-        for cut in cuts {
-            for (offset, answer) in answers(&mut parser, &bytes[at..cut]) {
-                pieces.push((at + offset, answer));
+        prop_assert_eq!(answers_in_chunks(&bytes, &cuts), answers(&mut parser(), &bytes));
+    }
+
+    #[test]
+    fn damaged_bytes_in_any_chunks_are_what_the_full_parser_says(
+        stream in stream(), damage in damage::damage(), any in damage::bytes(),
+        cuts in prop::collection::vec(any::<Index>(), 0..12),
+    ) {
+        for bytes in [damage.to(&bytes_of(&stream)), any] {
+            let whole = answers(&mut parser(), &bytes);
+            prop_assert_eq!(answers_in_chunks(&bytes, &cuts), whole.clone());
+            for (at, answer) in whole {
+                prop_assert!(answer.end() > Some(0), "it goes on");
+                prop_assert_eq!(answer, full(&bytes[at..]), "at {}: {:?}", at, String::from_utf8_lossy(&bytes[at..]));
             }
-            at = pieces.last().map_or(0, |(start, answer)| start + answer.end().unwrap());
         }
-        prop_assert_eq!(pieces, answers(&mut self::parser(), &bytes));
     }
 
     #[test]
