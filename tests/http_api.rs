@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 
@@ -136,6 +137,53 @@ async fn text_is_compressed_for_who_takes_it_under_a_tag_of_its_own() {
     let status: Value = served.get("/api/v1/status").await.json().await.unwrap();
     let told = run(served.data(), "status --data DATA --format json").fine().stdout;
     assert_eq!(status, serde_json::from_str::<Value>(&told).unwrap());
+}
+
+/// The parameters that a document has of the query.
+fn queried_by(document: &Value) -> Vec<&Value> {
+    let parameters = document["paths"]["/api/v1/query"]["get"]["parameters"].as_array().unwrap();
+    parameters.iter().filter(|parameter| parameter["in"] == "query").collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_openapi_document_is_of_what_is_served() {
+    let served = Served::start();
+    let document: Value = served.get("/api/v1/openapi.json").await.json().await.unwrap();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1."), "{document}");
+    let (mut operations, mut ids) = (0, BTreeSet::new());
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let url = format!("http://{}{}", served.dashboard.address, path.replace("{name}", "service"));
+            let answer = Client::new().request(method.to_uppercase().parse().unwrap(), url).send().await.unwrap();
+            let (status, told) = (answer.status(), answer.text().await.unwrap());
+            // A dashboard has no monitor to hand messages to.
+            assert!(status != StatusCode::NOT_FOUND || told.contains("no messages are taken here"), "{path}: {told}");
+            assert_ne!(status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+            let id = operation["operationId"].as_str();
+            assert!(id.is_none_or(|id| ids.insert(id.to_owned())), "{id:?} twice");
+            operations += 1;
+        }
+    }
+    assert!(operations > 15, "{document}");
+
+    // A refusal names every parameter there is.
+    let refused: Value = served.get("/api/v1/query?nothing=1").await.json().await.unwrap();
+    let named: BTreeSet<&str> = refused["detail"].as_str().unwrap().split_once(": ").unwrap().1.split(", ").collect();
+    let described: BTreeSet<&str> = queried_by(&document).iter().map(|known| known["name"].as_str().unwrap()).collect();
+    assert_eq!(described, named);
+    let answer = &document["paths"]["/api/v1/query"]["get"]["responses"]["200"]["content"];
+    for parameter in queried_by(&document) {
+        let name = parameter["name"].as_str().unwrap();
+        let examples = [&parameter["example"], &parameter["example"][0], &parameter["schema"]["default"]];
+        let listed = parameter["schema"]["enum"].as_array().into_iter().flatten();
+        let values: BTreeSet<&str> = listed.chain(examples).filter_map(Value::as_str).collect();
+        assert!(!values.is_empty(), "{parameter}");
+        for value in values {
+            let taken = served.get(&format!("/api/v1/query?{name}={value}")).await;
+            assert_eq!(taken.status(), StatusCode::OK, "{name}={value}");
+            assert!(answer.get(taken.headers()[CONTENT_TYPE].to_str().unwrap()).is_some(), "{name}={value}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

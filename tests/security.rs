@@ -135,6 +135,7 @@ async fn who_asks_is_answered_what_its_token_allows() {
     }
     assert_eq!(services(&asked("/api/v1/query?service=pay-2", &some).await), named(&["pay-2"]));
     assert_eq!(guarded.status("/api/v1/query?service=pay-2&service=other", Some(&some.text)).await, 403);
+    assert_eq!(guarded.status("/api/v1/openapi.json", Some(&some.text)).await, 200);
     assert_eq!(guarded.status("/nothing", Some(&some.text)).await, 403, "it is not known to answer for some alone");
     assert_eq!(guarded.status("/nothing", Some(&all.text)).await, 404);
 }

@@ -32,11 +32,12 @@ use tokio::time::Instant;
 
 use crate::connections::Peer;
 use crate::login;
+use crate::openapi;
 use crate::problem::Problem;
 use crate::rate::{Rate, Who};
 
-/// What answers for the services of a [`Caller`] alone.
-const LIMITED: [&str; 3] = ["/api/v1/query", "/api/v1/services", "/api/v1/messages"];
+/// What answers for the services of a [`Caller`] alone, or for none.
+const LIMITED: [&str; 4] = ["/api/v1/query", "/api/v1/services", "/api/v1/messages", openapi::ADDRESS];
 /// What is answered to anybody.
 const OPEN: [&str; 4] = ["/healthz", "/readyz", login::LOGIN, login::LOGOUT];
 
@@ -204,7 +205,16 @@ mod tests {
         assert_eq!(class(Method::GET, "/healthz"), Class::Open);
         assert_eq!(class(Method::GET, "/assets/page.css"), Class::Open);
         assert_eq!(class(Method::POST, "/api/v1/messages"), Class::Ingest);
-        for path in ["/", "/metrics", "/api/v1/query", "/api/v1/messages", "/healthz/", "/nothing", "/assets"] {
+        for path in [
+            "/",
+            "/metrics",
+            "/api/v1/query",
+            "/api/v1/messages",
+            "/api/v1/openapi.json",
+            "/healthz/",
+            "/nothing",
+            "/assets",
+        ] {
             assert_eq!(class(Method::GET, path), Class::Read, "{path}");
         }
         assert_eq!(class(Method::POST, "/prometheus/api/v1/query"), Class::Read);

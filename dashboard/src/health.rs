@@ -9,11 +9,11 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::Router;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::problem::Problem;
 use crate::server::Asked;
@@ -29,10 +29,33 @@ pub trait Readiness: Debug + Send + Sync {
 }
 
 /// What is served here.
-pub(crate) fn routes() -> Router<Asked> {
-    Router::new().route("/healthz", get(|| async { no_store("alive\n") })).route("/readyz", get(ready))
+pub(crate) fn described() -> OpenApiRouter<Asked> {
+    OpenApiRouter::new().routes(routes!(alive)).routes(routes!(ready))
 }
 
+/// Whether this process lives
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "operations",
+    security(()),
+    responses((status = 200, description = "It does", body = String))
+)]
+async fn alive() -> Response {
+    no_store("alive\n")
+}
+
+/// Whether its roles can do their job now
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "operations",
+    security(()),
+    responses(
+        (status = 200, description = "They can", body = String),
+        (status = 503, description = "They cannot, and why", body = Problem, content_type = "application/problem+json")
+    )
+)]
 async fn ready(State(asked): State<Asked>) -> Result<Response, Problem> {
     let reasons = tokio::time::timeout(PATIENCE, asked.world.readiness.reasons()).await;
     let reasons = reasons.unwrap_or_else(|_| vec![format!("no answer within {} s", PATIENCE.as_secs())]);

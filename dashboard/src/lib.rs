@@ -12,6 +12,7 @@
 //! | whether the process lives, and its roles can do their job | [`Readiness`] |
 //! | what is measured, for Prometheus | [`Metrics`] |
 //! | how messages come in, and what takes them | `api/messages.rs`, [`ingest`] |
+//! | what is described for programs, and how | `openapi.rs` |
 //! | what a client is told that asked wrongly, or in vain | `problem.rs` |
 //!
 //! Enters: requests, and a [`views::Reader`]: a store, and the log of the monitor on this machine if there is one.
@@ -31,6 +32,7 @@ mod health;
 pub mod ingest;
 mod login;
 mod metrics;
+mod openapi;
 mod operations;
 mod pages;
 mod patience;

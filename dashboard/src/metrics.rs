@@ -10,19 +10,19 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use crate::problem::Problem;
+use crate::problem::{Problem, Refusals};
 use crate::server::Asked;
 
 const OPEN_METRICS: &str = "application/openmetrics-text";
@@ -56,8 +56,8 @@ impl Metrics {
 }
 
 /// What is served here.
-pub(crate) fn routes() -> Router<Asked> {
-    Router::new().route("/metrics", get(scrape))
+pub(crate) fn described() -> OpenApiRouter<Asked> {
+    OpenApiRouter::new().routes(routes!(scrape))
 }
 
 /// Times a request.
@@ -102,7 +102,25 @@ fn method(method: &Method) -> &'static str {
     }
 }
 
-/// Answers; on a thread of its own, for a disk may be asked how full it is.
+/// What this process counts and times, for Prometheus
+// On a thread of its own, for a disk may be asked how full it is.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "operations",
+    operation_id = "metrics",
+    responses(
+        (
+            status = 200,
+            description = "Prometheus' text, or OpenMetrics for who accepts that",
+            content(
+                (String = "text/plain; version=0.0.4; charset=utf-8"),
+                (String = "application/openmetrics-text; version=1.0.0; charset=utf-8")
+            )
+        ),
+        Refusals
+    )
+)]
 async fn scrape(State(asked): State<Asked>, headers: HeaderMap) -> Result<Response, Problem> {
     let accepted = headers.get(header::ACCEPT).and_then(|accepted| accepted.to_str().ok()).unwrap_or_default();
     let open = accepted.contains(OPEN_METRICS);

@@ -3,10 +3,16 @@
 //! What must hold: a problem says what was wrong and what is allowed instead; what went wrong inside is named as on the
 //! command line and logged here, without a path of this machine's disk where it is not the store's own.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use storage::StoreError;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response as Described, ResponseBuilder};
+use utoipa::{IntoResponses, PartialSchema, ToSchema};
 use views::ViewError;
 
 /// An answer that is none.
@@ -30,7 +36,8 @@ impl Problem {
 
     pub(crate) fn not_found() -> Self {
         let detail = "served here: /, /analytics, /messages, /status; /api/v1/query, /api/v1/services, \
-                      /api/v1/messages (POST), /api/v1/messages/raw, /api/v1/status; /prometheus; /healthz, /readyz, \
+                      /api/v1/messages (POST), /api/v1/messages/raw, /api/v1/status, \
+                      /api/v1/openapi.json; /prometheus; /healthz, /readyz, \
                       /metrics"
             .to_owned();
         Self { status: StatusCode::NOT_FOUND, title: "there is nothing at this address", detail }
@@ -122,6 +129,52 @@ impl IntoResponse for Problem {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, asked);
         }
         response
+    }
+}
+
+/// What any address of the API may answer instead.
+pub(crate) struct Refusals;
+
+impl IntoResponses for Refusals {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        let described = [
+            ("400", "The request cannot be understood: `detail` says what is allowed"),
+            ("401", "Who asks is not known"),
+            ("403", "That is not for whoever asks"),
+            ("422", "That is too much at once: `detail` says what to ask for instead"),
+            ("429", "That is too often, or too much at the same time: `Retry-After` says when to ask again"),
+            ("500", "The answer could not be computed: the log of the process says why"),
+            ("503", "Not now: the store does not answer, or it took too long"),
+        ];
+        let problem = || ContentBuilder::new().schema(Some(Ref::from_schema_name(Problem::name()))).build();
+        let response = |told: &str| {
+            RefOr::T(ResponseBuilder::new().description(told).content("application/problem+json", problem()).build())
+        };
+        described.into_iter().map(|(status, told)| (status.to_owned(), response(told))).collect()
+    }
+}
+
+impl PartialSchema for Problem {
+    fn schema() -> RefOr<Schema> {
+        let member = |kind, told: &str| ObjectBuilder::new().schema_type(kind).description(Some(told)).build();
+        ObjectBuilder::new()
+            .description(Some("An answer that is none (RFC 9457)"))
+            .property("status", member(Type::Integer, "The same as the answer's own"))
+            .property("title", member(Type::String, "What kind of problem it is"))
+            .property("detail", member(Type::String, "What was wrong, and what to do next"))
+            .property("handed_over", member(Type::Integer, "Lines posted that will count once they are durable"))
+            .property("resume", member(Type::Integer, "How many of the client's lines are consumed, durably"))
+            .property("sealed", member(Type::Boolean, "Whether the monitor takes nothing any more, ever"))
+            .required("status")
+            .required("title")
+            .required("detail")
+            .into()
+    }
+}
+
+impl ToSchema for Problem {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Problem")
     }
 }
 

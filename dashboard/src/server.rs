@@ -15,15 +15,15 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use views::Reader;
 
-use crate::api;
 use crate::api::messages::Bodies;
 use crate::authority::Authority;
 use crate::compression::compressed;
 use crate::connections::{self, Entrance, Limits};
-use crate::health::{self, Readiness};
+use crate::health::Readiness;
 use crate::ingest::Ingest;
 use crate::login;
 use crate::metrics::{self, Metrics};
+use crate::openapi;
 use crate::operations::Operations;
 use crate::pages::{self, Live};
 use crate::problem::Problem;
@@ -117,15 +117,14 @@ impl Dashboard {
     }
 }
 
+/// Every address there is.
+pub(crate) fn served() -> Router<Asked> {
+    Router::new().merge(openapi::routes()).merge(prometheus::routes()).merge(pages::routes()).merge(login::routes())
+}
+
 fn routes(asked: Asked, rate: Rate) -> Router {
     let authority = Authority::new(asked.world.access.clone(), Arc::clone(&asked.world.clock), rate);
-    Router::new()
-        .merge(api::routes())
-        .merge(prometheus::routes())
-        .merge(pages::routes())
-        .merge(health::routes())
-        .merge(metrics::routes())
-        .merge(login::routes())
+    served()
         .fallback(pages::nothing_here)
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(DefaultBodyLimit::max(BODY_BYTES))

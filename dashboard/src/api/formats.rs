@@ -1,8 +1,10 @@
 //! The format of an answer: by name (`format=`), else by what the client accepts, else JSON.
 
 use axum::http::{HeaderMap, HeaderValue, header};
+use utoipa::openapi::schema::Object;
 use views::Format;
 
+use super::parameters::one_of;
 use crate::problem::Problem;
 
 /// A format, its name in an address, its media type.
@@ -40,6 +42,11 @@ pub(crate) fn asked(name: Option<&str>, headers: &HeaderMap) -> Result<Format, P
 pub(crate) fn media(format: Format) -> HeaderValue {
     let found = FORMATS.iter().find(|(known, ..)| *known == format);
     HeaderValue::from_static(found.map_or("application/octet-stream", |(.., media)| media))
+}
+
+/// Their names, described.
+pub(crate) fn schema() -> Object {
+    one_of(&FORMATS.map(|(_, name, _)| name))
 }
 
 fn known() -> String {

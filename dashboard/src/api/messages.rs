@@ -27,7 +27,7 @@ use self::body::{Packing, Unusable, Whole};
 use crate::authority::Caller;
 use crate::connections::Peer;
 use crate::ingest::{Ingest, NotTaken, Submission, Taken, Why};
-use crate::problem::{self, Problem};
+use crate::problem::{self, Problem, Refusals};
 use crate::server::Asked;
 
 /// A client, and the number of a line.
@@ -54,7 +54,57 @@ pub(crate) struct Refused {
     retry: bool,
 }
 
-/// Takes messages in.
+/// Messages in: 200 once they are durable
+///
+/// At most 8 MiB as sent, 32 MiB unpacked, 64 KiB a line, and a minute to arrive.
+#[utoipa::path(
+    post,
+    path = "/api/v1/messages",
+    tag = "api",
+    operation_id = "send",
+    params(
+        (
+            "Idempotency-Key" = Option<String>,
+            Header,
+            description = "`<client>/<number of the first line>`: each line counts once, however often it is sent",
+            pattern = "^.{1,128}/[0-9]+$",
+            example = "web-17/1"
+        ),
+        ("Content-Encoding" = Option<String>, Header, description = "`gzip`, or not there", example = "gzip")
+    ),
+    request_body(
+        description = "Lines, or one JSON array, of which each element is a line",
+        content(
+            (String = "application/x-ndjson"),
+            (Vec<Object> = "application/json"),
+            (String = "application/ndjson"),
+            (String = "application/jsonl"),
+            (String = "application/x-jsonlines")
+        )
+    ),
+    responses(
+        (
+            status = 200,
+            description = "All of it is durable",
+            body = Object,
+            example = json!({
+                "accepted": 2, "messages": 2, "monitor": "web-1/8f0c2e7d5a91b364", "rejected": 1,
+                "rejects": [{ "line": 2, "reason": "invalid_json" }], "skipped": 0
+            })
+        ),
+        (status = 404, description = "No messages are taken here", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 408, description = "The body did not arrive", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 409, description = "The client's lines go on elsewhere: `resume` says after which", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Of another type", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "No more clients can be remembered", body = Problem,
+         content_type = "application/problem+json"),
+        Refusals
+    )
+)]
 pub(crate) async fn post(State(asked): State<Asked>, request: Request) -> Result<Response, Refused> {
     let (parts, body) = request.into_parts();
     let grant = parts.extensions.get::<Caller>().and_then(|caller| caller.grant().cloned());

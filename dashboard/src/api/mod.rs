@@ -6,17 +6,19 @@ mod parameters;
 mod query;
 mod raw;
 mod services;
+mod status;
 
-use axum::Router;
-use axum::routing::{get, post};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::server::Asked;
 
-/// What is served below `/api/v1`.
-pub(crate) fn routes() -> Router<Asked> {
-    Router::new()
-        .route("/api/v1/query", get(query::answer))
-        .route("/api/v1/services", get(services::list))
-        .route("/api/v1/messages/raw", get(raw::lines))
-        .route("/api/v1/messages", post(messages::post))
+/// What is served below `/api/v1`, and described.
+pub(crate) fn described() -> OpenApiRouter<Asked> {
+    OpenApiRouter::new()
+        .routes(routes!(query::answer))
+        .routes(routes!(services::list))
+        .routes(routes!(status::status))
+        .routes(routes!(raw::lines))
+        .routes(routes!(messages::post))
 }

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use chrono_tz::Tz;
 use schema::{Micros, ServiceName};
+use utoipa::IntoParams;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use views::{Every, Moment, Query, View};
 
 use crate::problem::Problem;
@@ -13,15 +15,30 @@ const HOUR: i64 = 3_600_000_000;
 const NAMES: &str = "from, to, service, every, view, tz, format";
 
 /// What an address asks.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Parameters {
+    /// Where the range starts: a date, RFC 3339, a time without an offset (then in `tz`), `now`, or relative as in `-90m`
+    /// (units s, m, h, d, w). An hour before `to` if not there.
+    #[param(value_type = Option<String>, example = "-24h")]
     from: Option<Moment>,
+    /// Where it ends, in the same forms; that moment is not in it.
+    #[param(value_type = Option<String>, default = "now", example = "now")]
     to: Option<Moment>,
+    /// The services asked for, each a parameter of its own; all if none is there.
+    #[param(rename = "service", value_type = Option<Vec<String>>, example = json!(["checkout"]))]
     services: BTreeSet<ServiceName>,
+    /// The width of a bucket.
+    #[param(schema_with = widths, required = false)]
     every: Every,
+    /// Which view answers.
+    #[param(schema_with = view_names, required = false)]
     view: View,
+    /// The time zone of times without an offset, by its name in the IANA's database.
+    #[param(rename = "tz", value_type = Option<String>, default = "UTC", example = "Europe/Berlin")]
     zone: Tz,
-    /// The format asked for by name.
+    /// The format of the answer, by name; without it, by what is accepted.
+    #[param(schema_with = super::formats::schema, required = false)]
     pub(crate) format: Option<String>,
 }
 
@@ -66,6 +83,20 @@ impl Parameters {
         }
         Ok(Query { from, to, services: self.services.clone(), every: self.every, view: self.view })
     }
+}
+
+/// Described: one of some names, of which the first holds where none is given.
+pub(super) fn one_of(names: &[&str]) -> Object {
+    let schema = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names.iter().copied()));
+    schema.default(names.first().map(|name| (*name).into())).build()
+}
+
+fn widths() -> Object {
+    one_of(&["1m", "5m", "1h", "1d"])
+}
+
+fn view_names() -> Object {
+    one_of(&["merged", "batch", "realtime"])
 }
 
 fn read<T>(name: &str, value: &str) -> Result<T, Problem>

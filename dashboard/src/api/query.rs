@@ -16,7 +16,7 @@ use views::{Answer, Coverage, Format, Prepared, Query, Reader, services, write_a
 use super::formats;
 use super::parameters::Parameters;
 use crate::authority::Caller;
-use crate::problem::Problem;
+use crate::problem::{Problem, Refusals};
 use crate::server::Asked;
 
 /// Buckets in the range, for each service; of minutes, two years.
@@ -26,7 +26,37 @@ const ROWS: usize = 2_000_000;
 /// Bytes that a row takes, about.
 const ROW: usize = 360;
 
-/// Answers.
+/// Messages, means, sums and peaks by service and time
+///
+/// At most 1 100 000 buckets a service, and 2 000 000 rows.
+#[utoipa::path(
+    get,
+    path = "/api/v1/query",
+    tag = "api",
+    operation_id = "query",
+    params(
+        Parameters,
+        ("If-None-Match" = Option<String>, Header, description = "The ETag of the answer at hand")
+    ),
+    responses(
+        (
+            status = 200,
+            description = "The rows; as JSON with `from`, `to`, `every`, `view` and `coverage` before them",
+            content(
+                (Object = "application/json"),
+                (String = "text/csv; charset=utf-8; header=present"),
+                (String = "application/x-ndjson"),
+                ("application/vnd.apache.parquet"),
+                ("application/vnd.apache.arrow.stream")
+            ),
+            headers(("etag" = String, description = "Of what is asked and which messages that covers"))
+        ),
+        (status = 304, description = "As at hand"),
+        (status = 406, description = "None of the formats is accepted", body = Problem,
+         content_type = "application/problem+json"),
+        Refusals
+    )
+)]
 pub(crate) async fn answer(
     State(asked): State<Asked>,
     Extension(caller): Extension<Caller>,

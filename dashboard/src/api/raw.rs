@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use views::{Line, ViewError, cat};
 
 use super::parameters::Parameters;
-use crate::problem::Problem;
+use crate::problem::{Problem, Refusals};
 use crate::server::Asked;
 
 /// Bytes of an answer.
@@ -20,7 +20,26 @@ const BYTES: usize = 16 << 20;
 /// How many messages the files that were looked through hold.
 const COVERED: HeaderName = HeaderName::from_static("hourglass-messages-covered");
 
-/// Answers; the parameters are those of a query, of which `every`, `view` and `format` mean nothing here.
+/// The lines behind a range, as they came
+///
+/// The parameters are those of a query, of which `every`, `view` and `format` mean nothing here. At most 16 MiB.
+#[utoipa::path(
+    get,
+    path = "/api/v1/messages/raw",
+    tag = "api",
+    operation_id = "lines",
+    params(Parameters),
+    responses(
+        (
+            status = 200,
+            description = "The lines, byte for byte",
+            body = String,
+            content_type = "application/x-ndjson",
+            headers(("hourglass-messages-covered" = u64, description = "Messages in the files looked through"))
+        ),
+        Refusals
+    )
+)]
 pub(crate) async fn lines(State(asked): State<Asked>, RawQuery(text): RawQuery) -> Result<Response, Problem> {
     let parameters = Parameters::parse(text.as_deref().unwrap_or_default())?;
     let question = parameters.query(asked.world.clock.now())?;

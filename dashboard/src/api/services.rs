@@ -7,10 +7,33 @@ use serde_json::json;
 use views::{ServiceSeen, covered, services};
 
 use crate::authority::Caller;
-use crate::problem::Problem;
+use crate::problem::{Problem, Refusals};
 use crate::server::Asked;
 
-/// Answers, in JSON.
+/// Who ever sent: first and last, and how many messages
+#[utoipa::path(
+    get,
+    path = "/api/v1/services",
+    tag = "api",
+    operation_id = "services",
+    responses(
+        (
+            status = 200,
+            description = "`services`, and the messages that covers",
+            body = Object,
+            example = json!({
+                "coverage": { "monitors": [] },
+                "services": [{
+                    "service": "checkout",
+                    "first": "2026-10-01T08:00:00Z",
+                    "last": "2026-10-01T09:59:00Z",
+                    "msg_num": 7200
+                }]
+            })
+        ),
+        Refusals
+    )
+)]
 pub(crate) async fn list(
     State(asked): State<Asked>,
     Extension(caller): Extension<Caller>,

@@ -44,7 +44,6 @@ pub(crate) fn routes() -> Router<Asked> {
         .route("/analytics", get(analytics::analytics))
         .route("/messages", get(messages::messages))
         .route("/status", get(status::status))
-        .route("/api/v1/status", get(status::status_json))
         .route("/live", get(live::live))
         .route("/assets/{name}", get(assets::asset))
 }

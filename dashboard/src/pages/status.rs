@@ -3,8 +3,8 @@
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
+use axum::response::Response;
 use schema::Micros;
 use views::{Coverage, Every, Manifest, Query, View, query};
 
@@ -13,7 +13,6 @@ use super::frame::{Failure, Frame, page};
 use super::freshness::Freshness;
 use super::reading::{Clocks, grouped};
 use crate::operations::{Everything, OwnMonitor};
-use crate::problem::Problem;
 use crate::server::Asked;
 
 #[derive(Template)]
@@ -88,17 +87,6 @@ pub(super) async fn status(State(asked): State<Asked>, RawQuery(text): RawQuery)
         known,
     };
     Ok(page(StatusCode::OK, &template))
-}
-
-/// The same, for programs.
-pub(super) async fn status_json(State(asked): State<Asked>) -> Result<Response, Problem> {
-    let inside = asked.clone();
-    let known = asked.compute(|_| async move { Ok(inside.world.operations.everything().await.json) }).await?;
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-    ];
-    Ok((headers, format!("{known:#}\n")).into_response())
 }
 
 impl Status {

@@ -37,7 +37,20 @@ struct Wanted {
     limit: usize,
 }
 
-/// The labels of each series.
+/// The labels of each series
+#[utoipa::path(
+    method(get, post),
+    path = "/series",
+    tag = "prometheus",
+    operation_id = "prometheus_series",
+    params(
+        ("match[]" = Vec<String>, Query, description = "Selectors, of which any may match; at most 16"),
+        ("start" = Option<String>, Query, description = "RFC 3339, or seconds since 1970"),
+        ("end" = Option<String>, Query, description = "In the same forms"),
+        ("limit" = Option<u64>, Query, description = "Of what is listed")
+    ),
+    responses((status = 200, description = "As Prometheus answers", body = Object))
+)]
 pub(super) async fn series(State(asked): State<Asked>, parameters: Parameters) -> Answer {
     let wanted = Wanted::read(&parameters)?;
     if wanted.matches.is_empty() {
@@ -52,7 +65,20 @@ pub(super) async fn series(State(asked): State<Asked>, parameters: Parameters) -
     Ok(Success::list(found.into_iter().map(object).collect(), limit))
 }
 
-/// The names of the labels.
+/// The names of the labels
+#[utoipa::path(
+    method(get, post),
+    path = "/labels",
+    tag = "prometheus",
+    operation_id = "prometheus_labels",
+    params(
+        ("match[]" = Option<Vec<String>>, Query, description = "Selectors, of which any may match; at most 16"),
+        ("start" = Option<String>, Query, description = "RFC 3339, or seconds since 1970"),
+        ("end" = Option<String>, Query, description = "In the same forms"),
+        ("limit" = Option<u64>, Query, description = "Of what is listed")
+    ),
+    responses((status = 200, description = "As Prometheus answers", body = Object))
+)]
 pub(super) async fn labels(State(asked): State<Asked>, parameters: Parameters) -> Answer {
     let wanted = Wanted::read(&parameters)?;
     let limit = wanted.limit;
@@ -60,7 +86,21 @@ pub(super) async fn labels(State(asked): State<Asked>, parameters: Parameters) -
     Ok(Success::list(if there { vec![NAME, SERVICE] } else { Vec::new() }, limit))
 }
 
-/// The values of a label.
+/// The values of a label
+#[utoipa::path(
+    get,
+    path = "/label/{name}/values",
+    tag = "prometheus",
+    operation_id = "prometheus_label_values",
+    params(
+        ("name" = String, Path, description = "Of the label"),
+        ("match[]" = Option<Vec<String>>, Query, description = "Selectors, of which any may match; at most 16"),
+        ("start" = Option<String>, Query, description = "RFC 3339, or seconds since 1970"),
+        ("end" = Option<String>, Query, description = "In the same forms"),
+        ("limit" = Option<u64>, Query, description = "Of what is listed")
+    ),
+    responses((status = 200, description = "As Prometheus answers", body = Object))
+)]
 pub(super) async fn values(State(asked): State<Asked>, Path(label): Path<String>, parameters: Parameters) -> Answer {
     let wanted = Wanted::read(&parameters)?;
     let limit = wanted.limit;
@@ -70,7 +110,18 @@ pub(super) async fn values(State(asked): State<Asked>, Path(label): Path<String>
     Ok(Success::list(values.into_iter().collect(), limit))
 }
 
-/// What each name means.
+/// What each name means
+#[utoipa::path(
+    get,
+    path = "/metadata",
+    tag = "prometheus",
+    operation_id = "prometheus_metadata",
+    params(
+        ("metric" = Option<String>, Query, description = "Of this one alone"),
+        ("limit" = Option<u64>, Query, description = "Of what is listed")
+    ),
+    responses((status = 200, description = "As Prometheus answers", body = Object))
+)]
 pub(super) async fn metadata(State(asked): State<Asked>, parameters: Parameters) -> Answer {
     let (limit, only) = (parameters.limit("limit")?, parameters.one("metric").map(str::to_owned));
     let metrics = asked.world.reader.metrics();
@@ -82,7 +133,14 @@ pub(super) async fn metadata(State(asked): State<Asked>, parameters: Parameters)
     Ok(Success::of(&Value::Object(names.take(limit).map(told).collect())))
 }
 
-/// Whose API this is.
+/// Whose API this is
+#[utoipa::path(
+    get,
+    path = "/status/buildinfo",
+    tag = "prometheus",
+    operation_id = "prometheus_build",
+    responses((status = 200, description = "As Prometheus answers", body = Object))
+)]
 pub(super) async fn build() -> Answer {
     let revision = concat!("hourglass-", env!("CARGO_PKG_VERSION"));
     Ok(Success::of(&json!({

@@ -47,8 +47,9 @@ mod vector;
 mod window;
 
 use axum::Router;
-use axum::routing::get;
 use schema::Metrics;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use views::Reader;
 
 use crate::server::Asked;
@@ -58,17 +59,24 @@ use response::Success;
 /// What a request comes to.
 type Answer = Result<Success, Failure>;
 
+/// Below what it is served.
+pub(crate) const ADDRESS: &str = "/prometheus/api/v1";
+
+/// What is served below [`ADDRESS`], and described.
+pub(crate) fn described() -> OpenApiRouter<Asked> {
+    OpenApiRouter::new()
+        .routes(routes!(query::instant))
+        .routes(routes!(query::range))
+        .routes(routes!(discovery::series))
+        .routes(routes!(discovery::labels))
+        .routes(routes!(discovery::values))
+        .routes(routes!(discovery::metadata))
+        .routes(routes!(discovery::build))
+}
+
 /// What is served below `/prometheus`.
 pub(crate) fn routes() -> Router<Asked> {
-    let routes = Router::new()
-        .route("/query", get(query::instant).post(query::instant))
-        .route("/query_range", get(query::range).post(query::range))
-        .route("/series", get(discovery::series).post(discovery::series))
-        .route("/labels", get(discovery::labels).post(discovery::labels))
-        .route("/label/{name}/values", get(discovery::values))
-        .route("/metadata", get(discovery::metadata))
-        .route("/status/buildinfo", get(discovery::build))
-        .method_not_allowed_fallback(|| async { Failure::method() });
+    let routes = Router::from(described()).method_not_allowed_fallback(|| async { Failure::method() });
     let prometheus = Router::new().nest("/api/v1", routes).fallback(|| async { Failure::not_found() });
     Router::new().nest("/prometheus", prometheus)
 }

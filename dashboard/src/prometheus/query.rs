@@ -21,7 +21,18 @@ use super::steps::Steps;
 use super::window::windows;
 use crate::server::Asked;
 
-/// An expression at `time`, or now.
+/// An expression at `time`, or now
+#[utoipa::path(
+    method(get, post),
+    path = "/query",
+    tag = "prometheus",
+    operation_id = "prometheus_query",
+    params(
+        ("query" = String, Query, description = "In PromQL"),
+        ("time" = Option<String>, Query, description = "RFC 3339, or seconds since 1970; now if not there")
+    ),
+    responses((status = 200, description = "As Prometheus answers", body = Object))
+)]
 pub(super) async fn instant(State(asked): State<Asked>, parameters: Parameters) -> Answer {
     let now = asked.world.clock.now().get().div_euclid(1000);
     let time = parameters.time("time")?.unwrap_or(now);
@@ -29,7 +40,20 @@ pub(super) async fn instant(State(asked): State<Asked>, parameters: Parameters) 
     super::compute(&asked, move |reader, metrics| async move { at(&reader, &metrics, parse(&text)?, time).await }).await
 }
 
-/// An expression from `start` to `end`, each `step`.
+/// An expression from `start` to `end`, each `step`
+#[utoipa::path(
+    method(get, post),
+    path = "/query_range",
+    tag = "prometheus",
+    operation_id = "prometheus_query_range",
+    params(
+        ("query" = String, Query, description = "In PromQL"),
+        ("start" = String, Query, description = "RFC 3339, or seconds since 1970"),
+        ("end" = String, Query, description = "In the same forms"),
+        ("step" = String, Query, description = "Seconds, or as in 5m")
+    ),
+    responses((status = 200, description = "As Prometheus answers", body = Object))
+)]
 pub(super) async fn range(State(asked): State<Asked>, parameters: Parameters) -> Answer {
     let steps = parameters.steps()?;
     let text = parameters.required("query")?.to_owned();
