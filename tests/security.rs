@@ -396,6 +396,87 @@ async fn what_is_encrypted_is_known_by_its_certificate_and_knows_clients_by_thei
 }
 
 #[test]
+fn the_client_trusts_who_it_is_told_and_is_known_by_a_token_or_its_certificate() {
+    let (ours, clients, others) = (Authority::new(), Authority::new(), Authority::new());
+    let token = Token::new("--name token --scope ingest,read");
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let (shown, own) = (ours.sign("127.0.0.1"), clients.sign("east.example"));
+    for (name, text) in [
+        ("tls.pem", &shown.0),
+        ("tls-key.pem", &shown.1),
+        ("ca.pem", &ours.pem),
+        ("others.pem", &others.pem),
+        ("clients.pem", &clients.pem),
+        ("own.pem", &own.0),
+        ("own-key.pem", &own.1),
+        ("token", &token.text),
+    ] {
+        place(name, text);
+    }
+    let named = "[[access]]\nname = \"named\"\ncertificate = \"east.example\"\nscope = [\"ingest\"]\n";
+    place("access.toml", &format!("{}\n{named}", token.entry));
+    // No path has spaces: words are parted by them.
+    let line = |text: &str| text.replace('@', &format!("{}/", folder.path().display()));
+    let up = "up --data DATA --access-file @access.toml --tls-certificate @tls.pem --tls-key @tls-key.pem \
+              --tls-client-ca @clients.pem";
+    let server = Hourglass::start(&folder.path().join("data"), &line(up));
+    let send = |what: &str| {
+        let (command, flags) = what.split_once(' ').unwrap();
+        run(folder.path(), &line(&format!("client {command} --connect {} {flags}", server.address)))
+    };
+
+    let load = "load --messages 30000 --service a --rate 1000000";
+    let shown = send(&format!("{load} --ack --tls --ca @ca.pem --token-file @token")).fine().stdout;
+    assert!(
+        shown.contains("30'000 acknowledged, 0 rejected") || shown.contains("30,000 acknowledged, 0 rejected"),
+        "{shown}"
+    );
+    let implied = send("load --messages 20 --service a --tls --ca @ca.pem --token-file @token").fine().stdout;
+    assert!(implied.contains("20 acknowledged, 0 rejected"), "{implied}");
+    let certified = "--tls --ca @ca.pem --certificate @own.pem --key @own-key.pem";
+    let known = send(&format!("load --messages 7 --service a --ack {certified}")).fine().stdout;
+    assert!(known.contains("7 acknowledged, 0 rejected"), "{known}");
+    send(&format!("load --messages 3000 --service a {certified}")).fine();
+    place("file.ndjson", &format!("{}\n", message("a", now_micros(), 1)));
+    let replayed = send(&format!("replay {certified} --ack @file.ndjson")).fine().stdout;
+    assert!(replayed.contains("1 acknowledged, 0 rejected"), "{replayed}");
+
+    for (flags, why, next) in [
+        ("--ack --tls --ca @others.pem --token-file @token", "invalid peer certificate", "--ca FILE"),
+        ("--tls --ca @others.pem", "invalid peer certificate", "--ca FILE"),
+        ("--ack --tls --ca @ca.pem --server-name elsewhere.example", "elsewhere.example", "--server-name NAME"),
+        ("--token-file @token", "speaks TLS", "--tls"),
+        ("--tls --ca @token", "no certificate", "token"),
+        ("--ca @ca.pem", "--tls", "required"),
+    ] {
+        let refused = send(&format!("load --messages 1 --service a {flags}"));
+        assert_ne!(refused.code, Some(0), "{flags}");
+        assert!(refused.stderr.contains(why) && refused.stderr.contains(next), "{flags}: {}", refused.stderr);
+    }
+    let all = run(&folder.path().join("data"), "services --data DATA --format json").fine().stdout;
+    assert!(all.contains("33028"), "each message once, and no other: {all}");
+}
+
+#[test]
+fn a_sampler_shows_its_token() {
+    let token = Token::new("--name token --scope ingest,read");
+    let guarded = Guarded::start(&[&token]);
+    fs::write(guarded.folder.path().join("token"), &token.text).unwrap();
+    let (address, folder) = (guarded.server.address.to_string(), guarded.folder.path().join("token"));
+    let arguments = ["client", "sample", "--service", "host", "--interval", "10ms", "--connect", &address];
+    let mut sampler =
+        hourglass(arguments.into_iter().chain(["--token-file", folder.to_str().unwrap()])).spawn().unwrap();
+    let count = || {
+        let seen = run(&guarded.folder.path().join("data"), "services --data DATA --format json").fine().stdout;
+        seen.contains("host")
+    };
+    until("samples to count", count);
+    sampler.kill().unwrap();
+    sampler.wait().unwrap();
+}
+
+#[test]
 fn what_others_reach_asks_who_it_is_or_says_that_it_does_not() {
     let folder = tempfile::tempdir().unwrap();
     let token = Token::new("--name a --scope read");

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use schema::{ClientId, Incarnation, MonitorId};
 
+use crate::tls::{TlsFault, fault};
+
 /// A failure, with where it happened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -27,6 +29,16 @@ pub enum ClientError {
         /// The address.
         peer: String,
         /// The last attempt's failure.
+        source: io::Error,
+    },
+    /// The two ends do not agree on TLS.
+    #[error("connecting to {peer}: {source}")]
+    Tls {
+        /// The address.
+        peer: String,
+        /// Why, by kind.
+        fault: TlsFault,
+        /// Why.
         source: io::Error,
     },
     /// A connection without acks broke: what it still had is lost, so nothing is sent again.
@@ -174,6 +186,24 @@ impl ClientError {
         match lines.is_empty() {
             true => source,
             false => Self::Unacknowledged { lines, source: Box::new(source) },
+        }
+    }
+
+    /// What an attempt to connect ended with.
+    pub(crate) fn connect(peer: &str, source: io::Error) -> Self {
+        let peer = peer.to_owned();
+        match fault(&source) {
+            Some(fault) => Self::Tls { peer, fault, source },
+            None => Self::Connect { peer, source },
+        }
+    }
+
+    /// A connection without acks broke, or TLS never came about: of our certificate one hears late.
+    pub(crate) fn send(peer: &str, source: io::Error) -> Self {
+        let peer = peer.to_owned();
+        match fault(&source) {
+            Some(fault @ (TlsFault::Own | TlsFault::Encrypted)) => Self::Tls { peer, fault, source },
+            _ => Self::Send { peer, source },
         }
     }
 

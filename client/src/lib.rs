@@ -7,6 +7,7 @@
 //! | this machine's real cpu, ram and disk | [`sample()`], [`Sampler`] |
 //! | existing files: any format, as chunks of whole lines | [`Input`] |
 //! | existing files sent again, in their own time or at once | [`replay()`] |
+//! | TLS, and our certificate | [`Tls`], [`TlsFiles`] |
 //! | exactly once over TCP: the client half of the ack protocol | [`Session`] |
 //!
 //! Depends on `schema` alone. Nothing here prints: commands raise [`Progress`] and tell [`SessionEvent`]s.
@@ -25,6 +26,7 @@ mod replay;
 mod sample;
 mod session;
 mod sink;
+mod tls;
 
 pub use clock::Now;
 pub use error::{ClientError, Unacknowledged};
@@ -37,3 +39,4 @@ pub use replay::{ReplayOptions, ReplayReport, replay};
 pub use sample::{SampleOptions, Sampler, sample};
 pub use session::{Credentials, Session, SessionEvent, SessionOptions, SessionReport};
 pub use sink::{OnEvent, log_events};
+pub use tls::{Tls, TlsFault, TlsFiles};

@@ -8,15 +8,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use schema::{Micros, ServiceName};
+use schema::{ClientId, Micros, ServiceName};
 use sysinfo::{Disk, Disks, System};
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Now;
 use crate::error::ClientError;
 use crate::progress::Progress;
-use crate::sink::Plain;
+use crate::session::Credentials;
+use crate::sink::{Shared, Sink, log_events};
 
 /// Measures this machine.
 #[derive(Debug)]
@@ -86,49 +87,79 @@ pub struct SampleOptions {
     pub now: Now,
     /// Is raised while it runs.
     pub progress: Arc<Progress>,
+    /// What the monitor is shown; with a token the samples are acknowledged, as a random client's.
+    pub credentials: Credentials,
 }
 
 /// Sends this machine's samples until `token` ends it.
 ///
 /// # Errors
-/// [`ClientError::Connect`] if the first connection fails; [`ClientError::Sample`] as [`Sampler::new`].
+/// [`ClientError::Connect`], [`ClientError::Tls`] and [`ClientError::Refused`] if the first connection fails;
+/// [`ClientError::Sample`] as [`Sampler::new`].
 pub async fn sample(options: SampleOptions, token: CancellationToken) -> Result<(), ClientError> {
     let mut sampler = Sampler::new(Path::new("."))?;
-    let mut plain = Some(Plain::open(&options.peer).await?);
+    let mut sink = Some(open(&options).await?);
     let mut ticks = interval_at(Instant::now() + options.interval, options.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    loop {
-        tokio::select! {
-            () = token.cancelled() => break,
-            _ = ticks.tick() => {}
-        }
-        let mut line = Vec::new();
-        sampler.sample(&options.service, (options.now)(), &mut line);
-        let sent = tokio::select! {
-            () = token.cancelled() => break,
-            sent = deliver(&mut plain, &options.peer, line) => sent,
-        };
-        match sent {
+    while let Some(delivered) = token.run_until_cancelled(deliver(&mut sink, &options, &mut ticks, &mut sampler)).await
+    {
+        match delivered {
             Ok(()) => options.progress.add_sent(1),
             Err(error) => {
                 tracing::warn!(%error, "sample lost");
-                plain = None;
+                sink = None;
             }
         }
     }
-    match plain {
-        Some(mut plain) => plain.finish().await,
+    match sink {
+        Some(mut sink) => sink.finish().await.map(drop),
         None => Ok(()),
     }
 }
 
-/// Sends a line on the connection, which is made again if there is none.
-async fn deliver(plain: &mut Option<Plain>, peer: &str, line: Vec<u8>) -> Result<(), ClientError> {
-    let open = match plain {
-        Some(open) => open,
-        None => plain.insert(Plain::open(peer).await?),
+/// A connection; a session of its own where a token is to be shown, which goes in its hello.
+async fn open(options: &SampleOptions) -> Result<Sink, ClientError> {
+    let shared = Shared {
+        peer: options.peer.clone(),
+        progress: Arc::clone(&options.progress),
+        on_event: log_events(),
+        credentials: options.credentials.clone(),
     };
-    open.send(line).await
+    let client = options.credentials.token.as_ref().map(|_| {
+        let id = format!("sample-{:016x}", rand::random::<u64>());
+        ClientId::new(&id).map_err(|_| ClientError::option("client", id, "at most 128 printable bytes"))
+    });
+    Sink::open(&shared, client.transpose()?).await
+}
+
+/// Measures and sends when it is time; a lost connection is made again first.
+async fn deliver(
+    sink: &mut Option<Sink>,
+    options: &SampleOptions,
+    ticks: &mut Interval,
+    sampler: &mut Sampler,
+) -> Result<(), ClientError> {
+    let open = match sink {
+        Some(open) => open,
+        None => match open(options).await {
+            Ok(open) => sink.insert(open),
+            Err(error) => {
+                // What cannot connect does not try more often than it samples.
+                ticks.tick().await;
+                return Err(error);
+            }
+        },
+    };
+    loop {
+        open.connected().await?;
+        tokio::select! {
+            _ = ticks.tick() => break,
+            lost = open.lost() => lost?,
+        }
+    }
+    let mut line = Vec::new();
+    sampler.sample(&options.service, (options.now)(), &mut line);
+    open.send(line, Instant::now()).await
 }
 
 #[cfg(test)]

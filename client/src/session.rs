@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::error::{ClientError, Unacknowledged};
 use crate::latency::Latency;
+use crate::tls::{Tls, fault};
 pub use told::{SessionEvent, SessionReport};
 use window::Window;
 use wire::{Wire, frames};
@@ -43,8 +44,18 @@ pub struct SessionOptions {
 /// What proves to a monitor that a client may send, where it asks for that.
 #[derive(Clone, Debug, Default)]
 pub struct Credentials {
-    /// Goes in the hello.
+    /// Goes in the hello: needs acks.
     pub token: Option<Secret>,
+    /// None is plain TCP.
+    pub tls: Option<Tls>,
+}
+
+impl Credentials {
+    /// The error where nothing is heard for too long.
+    pub(crate) fn silence(&self) -> io::Error {
+        let told = if self.tls.is_some() { "no answer: does it speak TLS?" } else { "no answer" };
+        io::Error::new(io::ErrorKind::TimedOut, told)
+    }
 }
 
 impl SessionOptions {
@@ -194,6 +205,22 @@ impl Session {
         Ok(())
     }
 
+    /// Connects again, if there is no connection.
+    pub(crate) async fn connected(&mut self) -> Result<(), ClientError> {
+        while self.wire.is_none() {
+            self.turn().await?;
+        }
+        Ok(())
+    }
+
+    /// Sends and reads as long as there is a connection.
+    pub(crate) async fn until_lost(&mut self) -> Result<(), ClientError> {
+        while self.wire.is_some() {
+            self.turn().await?;
+        }
+        Ok(())
+    }
+
     /// What the session came to so far.
     pub fn report(&self) -> SessionReport {
         SessionReport {
@@ -302,19 +329,24 @@ impl Session {
             let limit = Instant::now() + HELLO;
             let limit = end.map_or(limit, |end| end.min(limit));
             let hello = Hello::new(self.options.client.clone()).with_token(self.options.credentials.token.clone());
-            let opened = timeout_at(limit, Wire::open(&self.options.peer, &hello)).await;
-            let error = match opened.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no answer"))) {
+            let opening = Wire::open(&self.options.peer, &hello, self.options.credentials.tls.as_ref());
+            let opened = timeout_at(limit, opening).await;
+            let error = match opened.unwrap_or_else(|_| Err(self.options.credentials.silence())) {
                 Ok((wire, answer)) => match self.welcome(&answer) {
                     Ok(welcome) => return Ok((wire, welcome)),
                     // It knows us, so this passes: too many connections, say.
                     Err(ClientError::Refused { reason, .. }) if self.monitor.is_some() => io::Error::other(reason),
                     Err(error) => return Err(error),
                 },
+                // Nothing that passes; later it may be a certificate that is just being renewed.
+                Err(error) if self.monitor.is_none() && fault(&error).is_some() => {
+                    return Err(ClientError::connect(&self.options.peer, error));
+                }
                 Err(error) => error,
             };
             let next = Instant::now() + pause.mul_f64(rand::random_range(0.5..1.5));
             if end.is_some_and(|end| next >= end) {
-                return Err(ClientError::Connect { peer: self.options.peer.clone(), source: error });
+                return Err(ClientError::connect(&self.options.peer, error));
             }
             // Before the first welcome there is nothing to lose.
             if self.monitor.is_some() {

@@ -5,15 +5,19 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use schema::{ClientId, ServerFrame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::error::{ClientError, Unacknowledged};
 use crate::progress::Progress;
 use crate::session::{Credentials, Session, SessionEvent, SessionOptions, SessionReport};
+use crate::tls::{Stream, refuse_alert};
+
+/// How long a connection without acks may take to come about.
+const CONTACT: Duration = Duration::from_secs(10);
 
 /// Is told what happens to the sessions of a command; by default it is logged.
 pub type OnEvent = Arc<dyn Fn(&SessionEvent<'_>) + Send + Sync>;
@@ -37,7 +41,7 @@ pub(crate) enum Sink {
 impl Sink {
     /// Connects; with `client` it is a session of that id.
     pub(crate) async fn open(shared: &Shared, client: Option<ClientId>) -> Result<Self, ClientError> {
-        let Some(client) = client else { return Ok(Self::Plain(Plain::open(&shared.peer).await?)) };
+        let Some(client) = client else { return Ok(Self::Plain(Plain::open(shared).await?)) };
         let (progress, on_event) = (Arc::clone(&shared.progress), Arc::clone(&shared.on_event));
         let credentials = shared.credentials.clone();
         let options = SessionOptions { credentials, ..SessionOptions::new(&shared.peer, client) };
@@ -94,6 +98,22 @@ impl Sink {
         Ok(())
     }
 
+    /// Returns once there is a connection: a session makes its own again.
+    pub(crate) async fn connected(&mut self) -> Result<(), ClientError> {
+        match self {
+            Self::Plain(_) => Ok(()),
+            Self::Acked(session) => session.connected().await,
+        }
+    }
+
+    /// Reads acks until the connection is lost.
+    pub(crate) async fn lost(&mut self) -> Result<(), ClientError> {
+        match self {
+            Self::Plain(_) => std::future::pending().await,
+            Self::Acked(session) => session.until_lost().await,
+        }
+    }
+
     /// Ends the stream, and waits until everything arrived.
     pub(crate) async fn finish(&mut self) -> Result<SessionReport, ClientError> {
         match self {
@@ -109,21 +129,26 @@ impl Sink {
 /// A connection without acks.
 #[derive(Debug)]
 pub(crate) struct Plain {
-    stream: TcpStream,
+    stream: Stream,
     peer: String,
     spare: Vec<u8>,
 }
 
 impl Plain {
-    pub(crate) async fn open(peer: &str) -> Result<Self, ClientError> {
-        let failed = |source| ClientError::Connect { peer: peer.to_owned(), source };
-        let stream = TcpStream::connect(peer).await.map_err(failed)?;
-        stream.set_nodelay(true).map_err(failed)?;
-        Ok(Self { stream, peer: peer.to_owned(), spare: Vec::new() })
+    async fn open(shared: &Shared) -> Result<Self, ClientError> {
+        let Shared { peer, credentials, .. } = shared;
+        let opened = timeout(CONTACT, Stream::connect(peer, credentials.tls.as_ref())).await;
+        let opened = opened.unwrap_or_else(|_| Err(credentials.silence()));
+        let stream = opened.map_err(|source| ClientError::connect(peer, source))?;
+        Ok(Self { stream, peer: peer.clone(), spare: Vec::new() })
     }
 
-    pub(crate) async fn send(&mut self, mut lines: Vec<u8>) -> Result<(), ClientError> {
-        if let Err(source) = self.stream.write_all(&lines).await {
+    async fn send(&mut self, mut lines: Vec<u8>) -> Result<(), ClientError> {
+        let written = async {
+            self.stream.write_all(&lines).await?;
+            self.stream.flush().await
+        };
+        if let Err(source) = written.await {
             return Err(self.failed(source).await);
         }
         lines.clear();
@@ -131,12 +156,12 @@ impl Plain {
         Ok(())
     }
 
-    pub(crate) async fn finish(&mut self) -> Result<(), ClientError> {
+    async fn finish(&mut self) -> Result<(), ClientError> {
         match self.stream.shutdown().await {
             Ok(()) => match self.answer().await {
                 Ok(None) => Ok(()),
                 Ok(Some(reason)) => Err(ClientError::Refused { peer: self.peer.clone(), reason }),
-                Err(source) => Err(ClientError::Send { peer: self.peer.clone(), source }),
+                Err(source) => Err(ClientError::send(&self.peer, source)),
             },
             Err(source) => Err(self.failed(source).await),
         }
@@ -147,7 +172,12 @@ impl Plain {
         let peer = self.peer.clone();
         match self.answer().await {
             Ok(Some(reason)) => ClientError::Refused { peer, reason },
-            _ => ClientError::Send { peer, source },
+            Ok(None) => ClientError::Send { peer, source },
+            // Why it closed, where TLS says it.
+            Err(answered) => match ClientError::send(&peer, answered) {
+                error @ ClientError::Tls { .. } => error,
+                _ => ClientError::Send { peer, source },
+            },
         }
     }
 
@@ -155,6 +185,7 @@ impl Plain {
     async fn answer(&mut self) -> io::Result<Option<String>> {
         let mut answer = Vec::new();
         (&mut self.stream).take(4096).read_to_end(&mut answer).await?;
+        refuse_alert(&answer)?;
         let refusal = answer.split(|&byte| byte == b'\n').find_map(|line| match ServerFrame::parse(line) {
             Ok(ServerFrame::Error(reason) | ServerFrame::Sealed(reason)) => Some(reason),
             _ => None,

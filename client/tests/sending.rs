@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hourglass_client::{ClientError, LoadOptions, Now, ReplayOptions, SampleOptions, Variety, load, replay, sample};
+use hourglass_client::{
+    ClientError, Credentials, LoadOptions, Now, ReplayOptions, SampleOptions, Variety, load, replay, sample,
+};
 use schema::{ClientId, Hello, Incarnation, Metrics, Micros, MonitorId, Next, Parser, ServerFrame, Welcome, is_hello};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -226,6 +228,7 @@ async fn a_sample_of_this_machine_is_a_valid_message() {
         interval: Duration::from_millis(5),
         now: now(),
         progress: Arc::default(),
+        credentials: Credentials::default(),
     };
     let running = tokio::spawn(sample(options, token.clone()));
     let deadline = Instant::now() + Duration::from_secs(10);

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use client::{
-    Credentials, LoadOptions, LoadReport, Progress as Counters, ReplayOptions, ReplayReport, SampleOptions, load,
-    replay, sample,
+    Credentials, LoadOptions, LoadReport, Progress as Counters, ReplayOptions, ReplayReport, SampleOptions, Tls,
+    TlsFault, TlsFiles, load, replay, sample,
 };
 use schema::{ClientId, Micros, Secret, ServiceName};
 use storage::{Clock, WallClock};
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::print;
 use crate::advice::Advice;
-use crate::flags::{ClientCommand, LoadArgs, ReplayArgs, SampleArgs};
+use crate::flags::{ClientCommand, LoadArgs, ProofArgs, ReplayArgs, SampleArgs};
 use crate::outcome::Outcome;
 use crate::progress::{Progress, bytes, grouped, say};
 use crate::signals::drain_on_signal;
@@ -33,7 +33,10 @@ pub(super) async fn run(command: ClientCommand) -> Result<Outcome> {
 }
 
 async fn send_load(args: LoadArgs, token: CancellationToken) -> Result<Outcome> {
-    let client = match (args.ack, args.client) {
+    let credentials = credentials(args.proof, &args.connect)?;
+    // A token goes in the hello that begins a session.
+    let ack = args.ack || credentials.token.is_some();
+    let client = match (ack, args.client) {
         (true, Some(id)) => Some(ClientId::new(&id)?),
         (true, None) => {
             let id = ClientId::new(&format!("load-{:016x}", rand::random::<u64>()))?;
@@ -52,7 +55,7 @@ async fn send_load(args: LoadArgs, token: CancellationToken) -> Result<Outcome> 
         connections: u64::from(args.connections),
         client,
         seed: args.seed,
-        credentials: credentials(args.token_file.as_deref())?,
+        credentials,
         ..LoadOptions::new(args.connect, now())
     };
     let (counters, total) = (Arc::clone(&options.progress), args.messages);
@@ -61,11 +64,12 @@ async fn send_load(args: LoadArgs, token: CancellationToken) -> Result<Outcome> 
         shown.at(sent, total, || told(&counters));
     })
     .await?;
-    print(load_told(&report, args.ack).as_bytes())
+    print(load_told(&report, ack).as_bytes())
 }
 
 async fn send_sample(args: SampleArgs, token: CancellationToken) -> Result<Outcome> {
     let options = SampleOptions {
+        credentials: credentials(args.proof, &args.connect)?,
         peer: args.connect,
         service: ServiceName::new(&args.service)?,
         interval: args.interval.0,
@@ -80,11 +84,12 @@ async fn send_sample(args: SampleArgs, token: CancellationToken) -> Result<Outco
 async fn send_replay(args: ReplayArgs, token: CancellationToken) -> Result<Outcome> {
     let lengths = args.files.iter().map(|file| std::fs::metadata(file).ok().map(|found| found.len()));
     let total = lengths.sum::<Option<u64>>();
+    let credentials = credentials(args.proof, &args.connect)?;
     let options = ReplayOptions {
         speed: args.speed,
-        ack: args.ack,
+        ack: args.ack || credentials.token.is_some(),
         client: args.client.map(|id| ClientId::new(&id)).transpose()?,
-        credentials: credentials(args.token_file.as_deref())?,
+        credentials,
         ..ReplayOptions::new(args.connect, args.files)
     };
     let counters = Arc::clone(&options.progress);
@@ -96,11 +101,13 @@ async fn send_replay(args: ReplayArgs, token: CancellationToken) -> Result<Outco
     print(replay_told(&report).as_bytes())
 }
 
-/// What the monitor is shown.
-fn credentials(token: Option<&Path>) -> Result<Credentials> {
+/// What the monitor at `peer` is shown.
+fn credentials(proof: ProofArgs, peer: &str) -> Result<Credentials> {
     let read = |path: &Path| std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
-    let token = token.map(read).transpose()?.map(|text| Secret::new(text.trim()));
-    Ok(Credentials { token })
+    let token = proof.token_file.as_deref().map(read).transpose()?.map(|text| Secret::new(text.trim()));
+    let files = TlsFiles { ca: proof.ca, own: proof.certificate.zip(proof.key), server_name: proof.server_name };
+    let tls = proof.tls.then(|| Tls::read(&files, peer)).transpose()?;
+    Ok(Credentials { token, tls })
 }
 
 /// Awaits `work` while showing how far it is.
@@ -172,9 +179,30 @@ fn advised(error: anyhow::Error) -> anyhow::Error {
             "every line acknowledged as durable in the store counts; look for the others with `hourglass cat` before \
              you send them again, to another monitor and with another --client id",
         ),
+        Some(client::ClientError::Tls { fault, .. }) => {
+            let next = advised_tls(*fault);
+            error.advise(next)
+        }
         Some(client::ClientError::Option { key: "client", .. }) => {
             error.advise("name it with --client ID: the same input again, under the same id, goes on where it was")
         }
         _ => error,
+    }
+}
+
+/// Says what to do where TLS does not come about.
+fn advised_tls(fault: TlsFault) -> &'static str {
+    match fault {
+        TlsFault::Issuer => {
+            "name who signed the monitor's certificate with --ca FILE; if you do, another machine may answer"
+        }
+        TlsFault::Name => {
+            "connect to a name that the monitor's certificate has, or say which one it has with --server-name NAME"
+        }
+        TlsFault::Time => "renew the monitor's certificate (tls.certificate), or set this machine's clock",
+        TlsFault::Own => "the monitor wants --certificate FILE --key FILE, signed by its tls.client_ca",
+        TlsFault::Encrypted => "add --tls, and --ca FILE for a certificate that this system does not trust",
+        TlsFault::Plain => "leave out --tls, or start the monitor with --tls-certificate and --tls-key",
+        _ => "the monitor's log may say more",
     }
 }

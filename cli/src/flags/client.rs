@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 
 use super::commands::setting;
 use crate::config::{Address, Setting, Span};
@@ -18,6 +18,7 @@ pub(crate) enum ClientCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("numbered").args(["ack", "token_file"]).multiple(true)))]
 pub(crate) struct LoadArgs {
     /// The monitor.
     #[arg(long, value_name = "HOST:PORT", value_parser = parse_peer)]
@@ -41,12 +42,10 @@ pub(crate) struct LoadArgs {
     #[arg(long)]
     pub(crate) ack: bool,
     /// The id under which lines are counted [default: random, printed].
-    #[arg(long, value_name = "ID", requires = "ack")]
+    #[arg(long, value_name = "ID", requires = "numbered")]
     pub(crate) client: Option<String>,
-    /// A file with the token that the monitor asks for, and nothing else in it. Never on the command line, where others
-    /// see it.
-    #[arg(long, value_name = "FILE", requires = "ack")]
-    pub(crate) token_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) proof: ProofArgs,
     /// Seed of the generator: equal seeds send equal values.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -66,9 +65,12 @@ pub(crate) struct SampleArgs {
     /// Time between samples, as in 500ms, 1s, 1m.
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = setting::<Interval>)]
     pub(crate) interval: Interval,
+    #[command(flatten)]
+    pub(crate) proof: ProofArgs,
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("numbered").args(["ack", "token_file"]).multiple(true)))]
 pub(crate) struct ReplayArgs {
     /// The monitor.
     #[arg(long, value_name = "HOST:PORT", value_parser = parse_peer)]
@@ -83,12 +85,34 @@ pub(crate) struct ReplayArgs {
     #[arg(long)]
     pub(crate) ack: bool,
     /// The id under which lines are counted [default: a hash of the files].
-    #[arg(long, value_name = "ID", requires = "ack")]
+    #[arg(long, value_name = "ID", requires = "numbered")]
     pub(crate) client: Option<String>,
-    /// A file with the token that the monitor asks for, and nothing else in it. Never on the command line, where others
-    /// see it.
-    #[arg(long, value_name = "FILE", requires = "ack")]
+    #[command(flatten)]
+    pub(crate) proof: ProofArgs,
+}
+
+/// What a client shows a monitor, and what it wants to be shown.
+#[derive(Debug, Args)]
+pub(crate) struct ProofArgs {
+    /// A file with the token that the monitor asks for, and nothing else in it: lines are sent with acknowledgements.
+    /// Never on the command line, where others see it.
+    #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    /// Encrypt, and send only to a monitor that proves its name.
+    #[arg(long)]
+    pub(crate) tls: bool,
+    /// Who signs the monitor's certificate, in PEM [default: whom this system trusts].
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    pub(crate) ca: Option<PathBuf>,
+    /// The certificate that the monitor is to know this client by, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls", requires = "key")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// The certificate's private key, in PEM.
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    pub(crate) key: Option<PathBuf>,
+    /// The name in the monitor's certificate [default: the host of --connect].
+    #[arg(long, value_name = "NAME", requires = "tls")]
+    pub(crate) server_name: Option<String>,
 }
 
 /// A peer's address; its name is resolved when it is called.

@@ -7,7 +7,7 @@ mod commands;
 use clap::builder::ValueParser;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
-pub(crate) use client::{ClientCommand, LoadArgs, ReplayArgs, SampleArgs};
+pub(crate) use client::{ClientCommand, LoadArgs, ProofArgs, ReplayArgs, SampleArgs};
 pub(crate) use commands::{
     CatArgs, Cli, Command, ConfigCommand, DemoArgs, Format, Gone, ImportArgs, ListFormat, LogFormat, MonitorsCommand,
     QueryArgs, RangeArgs, RebuildArgs, ServicesArgs, StatusArgs, StatusFormat, TokenArgs, TokenCommand, VerifyArgs,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use client::{Generator, Profile, SampleOptions, Session, SessionOptions, Variety, sample};
+use client::{Credentials, Generator, Profile, SampleOptions, Session, SessionOptions, Variety, sample};
 use schema::{ClientId, Micros, ServiceName};
 use storage::Clock;
 use tokio::time::Instant;
@@ -80,6 +80,7 @@ pub(super) fn watch_machine(
         interval: SAMPLE,
         now: Arc::new(move || clock.now()),
         progress: Arc::default(),
+        credentials: Credentials::default(),
     };
     Ok(sample(options, token))
 }
