@@ -98,19 +98,23 @@ fn lines_and_arrays_packed_or_not_are_taken_and_the_rejected_are_named() {
     let elements: Vec<Value> = lines("a", 6..9).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let mut elements = Value::from(elements);
     elements.as_array_mut().unwrap().insert(1, "no message".into());
-    let array = serde_json::to_vec_pretty(&elements).unwrap();
+    let array = "\n".repeat(5000) + &serde_json::to_string_pretty(&elements).unwrap();
     let json = [("Content-Type", "application/json; charset=utf-8")];
-    let taken = post(http, &json, &array).unwrap();
+    let taken = post(http, &json, array.as_bytes()).unwrap();
     assert_eq!((&taken.body["accepted"], &taken.body["rejects"][0]["line"]), (&3.into(), &2.into()), "{taken:?}");
 
     let packed = [("Content-Type", NDJSON), ("Content-Encoding", "gzip"), ("Idempotency-Key", "zip/1")];
     let taken = post(http, &packed, &gzip(lines("a", 9..1009).as_bytes())).unwrap();
     assert_eq!((&taken.body["accepted"], &taken.body["resume"]), (&1000.into(), &1000.into()), "{taken:?}");
 
+    // Lines are lines, whatever the first begins with.
+    let first = post_lines(http, None, &format!("[1,2]\n{}", lines("a", 1009..1010))).unwrap();
+    assert_eq!((first.status, &first.body["accepted"], &first.body["rejects"][0]["line"]), (200, &1.into(), &1.into()));
+
     // 200 is durable: nothing is lost that was answered.
     server.kill();
     let (server, _) = up(folder.path());
-    assert_eq!(numbers(folder.path()), (1..1009).collect::<Vec<_>>());
+    assert_eq!(numbers(folder.path()), (1..1010).collect::<Vec<_>>());
     run(folder.path(), "verify --data DATA").fine();
     assert!(server.drained().0.success());
 }
@@ -133,6 +137,7 @@ fn a_key_is_what_a_connection_with_acks_is() {
     let gap = post_lines(http, Some("c/17"), &lines("c", 17..20)).unwrap();
     assert_eq!((gap.status, &gap.body["resume"]), (409, &15.into()), "{gap:?}");
     assert!(gap.head.contains("application/problem+json"));
+    assert_eq!(gap.body["monitor"], first.body["monitor"], "the one that says so");
 
     // The same client over TCP goes on there, and is ended by the next request.
     let mut acking = TcpStream::connect(server.address).unwrap();
@@ -156,6 +161,7 @@ fn what_cannot_be_taken_is_refused_and_nothing_of_it_is_kept() {
     let (server, http) = up(folder.path());
     let good = lines("a", 1..3);
     let (typed, packed) = (("Content-Type", NDJSON), ("Content-Encoding", "gzip"));
+    let json = ("Content-Type", "application/json");
     let large = vec![b'x'; (8 << 20) + 1];
     let cut = &gzip(good.as_bytes())[..40];
     for (headers, body, status, told) in [
@@ -167,7 +173,7 @@ fn what_cannot_be_taken_is_refused_and_nothing_of_it_is_kept() {
         (&[typed, ("Idempotency-Key", "c/1"), ("Idempotency-Key", "c/1")], good.as_bytes(), 400, "once"),
         (&[typed, packed], good.as_bytes(), 400, "gzip"),
         (&[typed, packed], cut, 400, "gzip"),
-        (&[typed], &format!("[{}", good.lines().next().unwrap()).into_bytes(), 400, "it has no end"),
+        (&[json], &format!("[{}", good.lines().next().unwrap()).into_bytes(), 400, "it has no end"),
         (&[typed], &large, 413, "8 MiB"),
     ] {
         let answer = post(http, headers, body).unwrap();
@@ -210,21 +216,21 @@ fn a_body_that_breaks_off_leaves_nothing_behind() {
 fn what_unpacks_to_more_than_is_allowed_costs_no_memory() {
     let folder = tempfile::tempdir().unwrap();
     let (server, http) = up(folder.path());
-    // A gigabyte: of lines, and of an array's white space.
+    // A gigabyte of white space: in lines, in an array, and before anything.
     let mut bombs = Vec::new();
-    for head in [&b"{"[..], b"["] {
+    for (kind, head) in [(NDJSON, b"{"), ("application/json", b"["), ("application/json", b" ")] {
         let mut packed = GzEncoder::new(Vec::new(), Compression::best());
         packed.write_all(head).unwrap();
         let blank = vec![b' '; 1 << 20];
         (0..1 << 10).for_each(|_| packed.write_all(&blank).unwrap());
-        bombs.push(packed.finish().unwrap());
+        bombs.push((kind, packed.finish().unwrap()));
     }
     let before = server.peak_memory();
     let posted: Vec<_> = (0..8)
         .map(|n| {
-            let bomb = bombs[n % 2].clone();
+            let (kind, bomb) = bombs[n % 3].clone();
             thread::spawn(move || {
-                let headers = [("Content-Type", NDJSON), ("Content-Encoding", "gzip")];
+                let headers = [("Content-Type", kind), ("Content-Encoding", "gzip")];
                 let answer = post(http, &headers, &bomb).unwrap();
                 assert_eq!(answer.status, 413, "{answer:?}");
                 assert!(answer.body["detail"].as_str().unwrap().contains("32 MiB"));

@@ -22,7 +22,11 @@
     const micros = text.slice(19, -1).replace(/\.0+$/, '');
     return seconds + micros;
   };
-  const clock = text => drawing.minutes < 1440 ? shown(text).slice(11) : shown(text);
+  // A time alone says enough only within a day.
+  const DAY = 86400000;
+  const length = () => Date.parse(drawing.to.slice(0, 19) + 'Z') - Date.parse(drawing.from.slice(0, 19) + 'Z');
+  const dated = () => drawing.minutes >= 1440 || length() > DAY;
+  const clock = text => shown(text).slice(dated() ? 0 : 11);
   const offset = at => Date.parse(format.format(at).replace(' ', 'T') + 'Z') - at.getTime();
   // The moment at which the clocks show this, to the millisecond.
   const moment = reading => {
@@ -173,7 +177,7 @@
         mean.className = peak.className = 'n';
         const link = peak.appendChild(document.createElement('a'));
         Object.assign(link, { href: to(metric), textContent: number(row['max_' + metric]), title: row['max_' + metric] + ': the lines of that minute' });
-        cell(line, shown(row['max_' + metric + '_time']).slice(11, 19)).className = 'n note';
+        cell(line, clock(row['max_' + metric + '_time']).replace(/\.\d+$/, '')).className = 'n note';
       }
     }
     table.replaceChildren(grid);

@@ -98,11 +98,16 @@
     const ticked = new Set(all('input[name=service]:checked').map(box => box.value));
     const focus = document.activeElement;
     const same = element => focus.matches('a') ? element.getAttribute('href') === focus.getAttribute('href') : element.value === focus.value;
+    // A link to a range that moved on has another address, and the same words.
+    const named = element => focus.matches('a') && element.textContent === focus.textContent;
     parts.forEach((part, i) => {
       const inside = shown[i].contains(focus);
       for (const box of all('input[name=service]', part)) box.checked = ticked.has(box.value);
       shown[i].replaceWith(part);
-      if (inside) all(focus.localName, part).find(same)?.focus({ preventScroll: true });
+      if (inside) {
+        const alike = all(focus.localName, part);
+        (alike.find(same) ?? alike.find(named))?.focus({ preventScroll: true });
+      }
     });
     search();
     document.dispatchEvent(new CustomEvent('fresh'));

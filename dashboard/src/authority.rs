@@ -59,9 +59,9 @@ impl Caller {
         self.0.as_ref()
     }
 
-    /// Whether all services may be asked for.
-    pub(crate) fn all_services(&self) -> bool {
-        self.0.as_ref().is_none_or(Grant::all_services)
+    /// What the token or certificate is called, where one was needed.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.0.as_ref().map(Grant::name)
     }
 
     /// Whether this one may.

@@ -62,8 +62,10 @@ pub struct NotTaken {
     pub why: Why,
     /// The same, for people.
     pub detail: String,
-    /// Lines handed over all the same: they will count once they are durable.
-    pub handed_over: u64,
+    /// Lines handed over all the same: they will count once they are durable. `None` where that is not known.
+    pub handed_over: Option<u64>,
+    /// What says so: `<monitor>/<incarnation>`.
+    pub monitor: String,
 }
 
 /// Why lines were not taken in.

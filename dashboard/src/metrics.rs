@@ -49,7 +49,7 @@ impl Metrics {
         let requests = Family::new_with_constructor(seconds as fn() -> Histogram);
         let in_flight = Gauge::default();
         let http = registry.sub_registry_with_prefix("hourglass_http");
-        http.register("request_seconds", "Time to answer a request, by route, method and status", requests.clone());
+        http.register("request_seconds", "Time to answer a request, by route, method and status, which is `gone` where it took too long or its client left", requests.clone());
         http.register("requests_in_flight", "Requests being answered", in_flight.clone());
         Self { registry: Arc::new(registry), requests, in_flight }
     }
@@ -65,27 +65,32 @@ pub(crate) async fn measure(State(asked): State<Asked>, request: Request, next: 
     let metrics = &asked.world.metrics;
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let (method, begin) = (method(request.method()), Instant::now());
-    let in_flight = InFlight::begin(&metrics.in_flight);
+    metrics.in_flight.inc();
+    let mut timed = Timed { metrics: metrics.clone(), route, method, begin, status: GONE.to_owned() };
     let response = next.run(request).await;
-    drop(in_flight);
-    let labels = [("route", route), ("method", method.to_owned()), ("status", response.status().as_str().to_owned())];
-    metrics.requests.get_or_create(&labels).observe(begin.elapsed().as_secs_f64());
+    timed.status = response.status().as_str().to_owned();
     response
 }
 
-/// Counts down also when the client leaves before its answer.
-struct InFlight(Gauge);
+/// The status of a request that took too long, or whose client left before its answer.
+const GONE: &str = "gone";
 
-impl InFlight {
-    fn begin(gauge: &Gauge) -> Self {
-        gauge.inc();
-        Self(gauge.clone())
-    }
+/// A request; counted when it is dropped, however that comes about.
+struct Timed {
+    metrics: Metrics,
+    route: String,
+    method: &'static str,
+    begin: Instant,
+    status: String,
 }
 
-impl Drop for InFlight {
+impl Drop for Timed {
     fn drop(&mut self) {
-        self.0.dec();
+        self.metrics.in_flight.dec();
+        let text = |text: &mut String| std::mem::take(text);
+        let labels =
+            [("route", text(&mut self.route)), ("method", self.method.to_owned()), ("status", text(&mut self.status))];
+        self.metrics.requests.get_or_create(&labels).observe(self.begin.elapsed().as_secs_f64());
     }
 }
 

@@ -44,7 +44,7 @@ impl Problem {
     }
 
     pub(crate) fn method_not_allowed() -> Self {
-        let detail = "this address is asked with GET".to_owned();
+        let detail = "the header Allow names the methods that this address takes".to_owned();
         Self { status: StatusCode::METHOD_NOT_ALLOWED, title: "not with this method", detail }
     }
 
@@ -114,6 +114,7 @@ impl From<ViewError> for Problem {
             ViewError::Store(StoreError::Io { .. } | StoreError::Unknown { .. }) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer")
             }
+            ViewError::TooManyRows { .. } => return Self::too_much(error.to_string()),
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be computed"),
         };
         Self { status, title, detail: error.to_string() }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use access::{Access, Tls};
 use axum::Router;
@@ -154,18 +155,29 @@ impl Asked {
         Self { world, live: Live::until(stop), bodies: Bodies::default(), workers }
     }
 
-    /// Computes on a thread of its own, when it is this one's turn.
+    /// Computes on a thread of its own, when it is this one's turn; gives up when the client does.
     pub(crate) async fn compute<T, F>(&self, work: impl FnOnce(Reader) -> F + Send + 'static) -> Result<T, Problem>
     where
         F: Future<Output = Result<T, Problem>>,
         T: Send + 'static,
     {
         let turn = Arc::clone(&self.workers).acquire_owned().await.map_err(|_| Problem::broken())?;
-        let (reader, handle) = (self.world.reader.clone(), Handle::current());
+        let abandoned = Abandoned::default();
+        let (reader, handle) = (self.world.reader.until(Arc::clone(&abandoned.0)), Handle::current());
         let computed = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             handle.block_on(work(reader))
         });
         computed.await.unwrap_or_else(|_| Err(Problem::broken()))
+    }
+}
+
+/// Set once nobody waits any more: when it is dropped.
+#[derive(Debug, Default)]
+struct Abandoned(Arc<AtomicBool>);
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }

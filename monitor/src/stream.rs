@@ -186,7 +186,9 @@ impl Stream {
     }
 
     /// A body has ended: its last line needs no newline.
-    pub(crate) fn end_body(&mut self, intake: &mut Intake, arrival: Arrival, buffer: &Buffer) -> Result<(), Refusal> {
+    pub(crate) fn end_body(&mut self, intake: &mut Intake, arrival: Arrival, ingest: &Ingest) -> Result<(), Refusal> {
+        self.permitted(arrival, ingest)?;
+        intake.limit(self.grant.as_ref());
         match std::mem::replace(&mut self.held, Held::Partial(Vec::new())) {
             Held::Partial(partial) if partial.is_empty() => {}
             Held::Partial(partial) => {
@@ -197,7 +199,7 @@ impl Stream {
             }
             Held::TooLong(head) => intake.chunk.line(Err((Reject::LineTooLong, &head)), arrival),
         }
-        self.hand_over(intake, buffer)
+        self.hand_over(intake, &ingest.buffer)
     }
 
     /// Puts what is kept in front of what was read and says where judging

@@ -1,7 +1,7 @@
 //! A submission, and what becomes of it: the words in which whoever submits and [`Submitter`](crate::Submitter) talk.
 //!
 //! What must hold: [`Submitted`] is said of what is durable, and of nothing else; whatever is not, [`NotSubmitted`] says
-//! how much of it may yet become so.
+//! how much of it may yet become so, or that this is not known ([`Why::Broken`]).
 
 use std::io::{self, Read};
 use std::net::SocketAddr;
@@ -49,7 +49,8 @@ pub struct Submitted {
 pub struct NotSubmitted {
     /// Why.
     pub why: Why,
-    /// Lines handed over before: they count once they are durable, unless the process dies before that.
+    /// Lines handed over before: they count once they are durable, unless the process dies before that. Says nothing
+    /// with [`Why::Broken`].
     pub handed_over: u64,
 }
 
@@ -102,4 +103,10 @@ pub enum Why {
     /// The body could not be read after all.
     #[error("the body cannot be read: {0}")]
     Unreadable(#[source] io::Error),
+    /// Its task broke off: how much was handed over is not known.
+    #[error(
+        "the submission broke off, and it is not known how much of it was handed over; the log of this process says \
+         why. With a key, send it again; without one, what was handed over would count twice"
+    )]
+    Broken,
 }

@@ -50,6 +50,12 @@ pub struct Submitter {
 }
 
 impl Submitter {
+    /// Who takes them: `<monitor>/<incarnation>`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.ingest.monitor, self.ingest.incarnation)
+    }
+
     /// Whether a submission would be taken now: whoever has yet to fetch a body can save itself that.
     ///
     /// # Errors
@@ -82,8 +88,8 @@ impl Submitter {
             let _awaited_by_a_drain = token;
             handing_over.run().await
         });
-        let monitor = self.ingest.monitor.clone();
-        task.await.unwrap_or(Err(NotSubmitted { why: Why::Stopping { monitor }, handed_over: 0 }))
+        // What it had handed over went with it.
+        task.await.unwrap_or(Err(NotSubmitted { why: Why::Broken, handed_over: 0 }))
     }
 }
 
@@ -172,7 +178,7 @@ impl HandingOver {
         // Frames are for conversations.
         let mut frames = Vec::new();
         let handed_over = match read {
-            0 => self.stream.end_body(&mut intake, arrival, &ingest.buffer),
+            0 => self.stream.end_body(&mut intake, arrival, &ingest),
             read => self.stream.take(&mut intake, from..from + read, arrival, &ingest, &mut frames),
         };
         ingest.intakes.give_back(intake);

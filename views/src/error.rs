@@ -46,6 +46,15 @@ pub enum ViewError {
         /// What does not fit.
         why: String,
     },
+    /// An answer would have more rows than its reader takes.
+    #[error("more than {most} rows: ask for fewer services, a shorter range or wider buckets (every)")]
+    TooManyRows {
+        /// So many it takes.
+        most: usize,
+    },
+    /// Nobody waits for the answer any more.
+    #[error("nobody waits for the answer any more")]
+    Abandoned,
     /// Parquet could not be written.
     #[error("parquet: {0}")]
     Parquet(#[from] parquet::errors::ParquetError),

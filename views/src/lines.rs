@@ -18,6 +18,7 @@ use schema::{Micros, Next, Parser, Position, Source};
 use crate::coverage::Coverage;
 use crate::error::{Result, ViewError};
 use crate::extents::{self, Extent, Lines};
+use crate::fold::Table;
 use crate::input::Place;
 use crate::plan::Plan;
 use crate::query::{Query, View};
@@ -77,7 +78,7 @@ struct Cat<'a> {
 
 impl Cat<'_> {
     async fn run(&mut self, reader: &Reader, coverage: &Coverage) -> Result<()> {
-        let mut behind = self.done.clone();
+        let (mut behind, nothing) = (self.done.clone(), Table::new(&reader.metrics));
         for extent in extents::of(reader, coverage).await? {
             let mut start = extent.input.range.start;
             if let Some((source, position)) = &behind {
@@ -87,6 +88,7 @@ impl Cat<'_> {
                 start = position.offset;
                 behind = None;
             }
+            reader.goes_on(&nothing)?;
             if self.may_hold(&extent) {
                 self.extent(reader, &extent, start).await?;
             }

@@ -86,6 +86,7 @@ impl Plan {
         if view != View::Batch {
             for link in self.chains().iter().flat_map(|chain| &chain.links) {
                 fold_link(reader, link, selection, every, table).await?;
+                reader.goes_on(table)?;
             }
         }
         Ok(())
@@ -99,8 +100,10 @@ impl Plan {
                 files.push(reader.partition(partition).await?);
             }
             parallel::fold(reader.threads, files.len(), table, |file, table| {
-                read(reader, &files[file], selection, every, table).map(|()| 0)
+                read(reader, &files[file], selection, every, table)?;
+                reader.goes_on(table).map(|()| 0)
             })?;
+            reader.goes_on(table)?;
         }
         Ok(())
     }

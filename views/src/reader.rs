@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use log::LogError;
 use schema::Metrics;
@@ -18,6 +19,7 @@ use storage::{Disk, Store, StoreError};
 
 use crate::cache::Cache;
 use crate::error::{Result, ViewError};
+use crate::fold::Table;
 
 /// How often a read starts over before what is missing counts as missing.
 const ATTEMPTS: usize = 8;
@@ -31,6 +33,10 @@ pub struct Reader {
     pub(crate) threads: usize,
     /// What it keeps between answers, shared by its clones.
     pub(crate) cache: Option<Arc<Cache>>,
+    /// The most rows of an answer.
+    pub(crate) rows: usize,
+    /// Nobody waits for its answers any more.
+    pub(crate) abandoned: Arc<AtomicBool>,
     /// Whether an answer reaches no further than its lines can be read.
     pub(crate) lines: bool,
 }
@@ -47,7 +53,16 @@ impl Reader {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, metrics: Metrics) -> Self {
         let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Reader { store, metrics, local: None, threads, cache: None, lines: false }
+        Reader {
+            store,
+            metrics,
+            local: None,
+            threads,
+            cache: None,
+            rows: usize::MAX,
+            abandoned: Arc::default(),
+            lines: false,
+        }
     }
 
     /// Reads the log of the monitor in `folder` too; none may live there.
@@ -63,6 +78,26 @@ impl Reader {
     pub fn with_cache(mut self, bytes: u64) -> Self {
         self.cache = Some(Arc::new(Cache::new(bytes)));
         self
+    }
+
+    /// As this one, for answers of at most so many rows: one that would have more is given up as soon as that shows.
+    #[must_use]
+    pub fn with_rows(&self, most: usize) -> Self {
+        Reader { rows: most, ..self.clone() }
+    }
+
+    /// As this one, giving up once `abandoned` is set: between two files, which is soon.
+    #[must_use]
+    pub fn until(&self, abandoned: Arc<AtomicBool>) -> Self {
+        Reader { abandoned, ..self.clone() }
+    }
+
+    /// Refuses to go on with `table` where it is too large, or nobody waits for it.
+    pub(crate) fn goes_on(&self, table: &Table) -> Result<()> {
+        if self.abandoned.load(Ordering::Relaxed) {
+            return Err(ViewError::Abandoned);
+        }
+        if table.len() > self.rows { Err(ViewError::TooManyRows { most: self.rows }) } else { Ok(()) }
     }
 
     /// As this one, for who reads the lines that an answer covers: where another machine's lines are in the store and

@@ -47,7 +47,7 @@ fn a_token_allows_what_its_entry_says_and_no_other_does() {
         assert_eq!(access.token(&wrong, now()).unwrap_err(), Denied::Unknown);
     }
     let id = "x".parse().unwrap();
-    assert_eq!((a.client(&id).unwrap().as_str(), b.client(&id).unwrap().as_str()), ("a:x", "b:x"));
+    assert_eq!((a.client(&id).unwrap().as_str(), b.client(&id).unwrap().as_str()), ("a\u{1f}x", "b\u{1f}x"));
 }
 
 #[test]

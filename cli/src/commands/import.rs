@@ -121,7 +121,7 @@ fn stage(place: &Place, settings: &Settings, file: &Path, now: Micros) -> Result
         attempt: rand::random(),
         file_bytes: settings.log_bytes.0,
     };
-    let mut shown = Progress::start("import");
+    let shown = Progress::start("import");
     let mut quarantine = Quarantine::open(place, now, file, settings.quarantine_bytes.0)?;
     let length = input.length();
     let mut chunks = std::iter::from_fn(|| {

@@ -36,7 +36,7 @@ pub(super) async fn run(args: RebuildArgs, settings: Settings) -> Result<Outcome
 async fn build(place: &Place, settings: &Settings, full: bool) -> Result<Built, ViewError> {
     let options = place.build_options(settings, full);
     let counters = Arc::clone(&options.progress);
-    let mut shown = Progress::start("rebuild");
+    let shown = Progress::start("rebuild");
     let mut building = std::pin::pin!(rebuild(Arc::clone(&place.store), Arc::clone(&place.clock), options));
     let mut look = tokio::time::interval(LOOK);
     loop {

@@ -35,7 +35,7 @@ pub(super) async fn run(args: VerifyArgs, settings: Settings) -> Result<Outcome>
 
 /// Verifies, showing how far it is.
 pub(super) async fn verify(place: &Place, what: Verify) -> Result<Verdict> {
-    let mut shown = Progress::start("verify");
+    let shown = Progress::start("verify");
     let mut at = |Counting { bytes: done, total_bytes }| {
         shown.at(done, Some(total_bytes), || format!("{} of {} recounted", bytes(done), bytes(total_bytes)));
     };

@@ -1,12 +1,13 @@
 //! `POST /api/v1/messages`: lines in, counts out, once everything is durable.
 //!
-//! In: NDJSON, or one JSON array whose elements are lines, perhaps gzipped; with `Idempotency-Key`, whose lines they
-//! are and the number of the first. Out: 200 with how many lines were accepted and rejected, or a problem.
+//! In: NDJSON, or as `application/json` also one array whose elements are lines, perhaps gzipped; with
+//! `Idempotency-Key`, whose lines they are and the number of the first. Out: 200 with how many lines were accepted and
+//! rejected, or a problem.
 //!
 //! What must hold: 200 only for what is durable (`ack.after`); a request that is refused for what it is (400, 408, 413,
-//! 415, 429) has handed over nothing; 409 says where the client's lines go on; whatever says Retry-After may be sent
-//! again as it was, exactly once if it has a key. A page of another site cannot post: the types asked for are ones
-//! that a browser asks leave for first.
+//! 415, 429) has handed over nothing; 409 says where the client's lines go on, and which monitor says so; whatever says
+//! Retry-After may be sent again as it was, and each of its lines counts once. A page of another site cannot post: the
+//! types asked for are ones that a browser asks leave for first.
 
 mod array;
 mod body;
@@ -23,7 +24,7 @@ use schema::ClientId;
 use serde_json::{Map, Value, json};
 
 pub(crate) use self::body::Bodies;
-use self::body::{Packing, Unusable, Whole};
+use self::body::{Form, Packing, Unusable, Whole};
 use crate::authority::Caller;
 use crate::connections::Peer;
 use crate::ingest::{Ingest, NotTaken, Submission, Taken, Why};
@@ -33,13 +34,18 @@ use crate::server::Asked;
 /// A client, and the number of a line.
 type Key = (ClientId, NonZeroU64);
 
-/// What takes a body, how it is packed, and whose lines are in it.
-type Admitted = (Arc<dyn Ingest>, Packing, Option<Key>);
+/// What takes a body, what it may be, how it is packed, and whose lines are in it.
+type Admitted = (Arc<dyn Ingest>, Form, Packing, Option<Key>);
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-const TYPES: [&str; 5] =
-    ["application/x-ndjson", "application/json", "application/ndjson", "application/jsonl", "application/x-jsonlines"];
+const TYPES: [(&str, Form); 5] = [
+    ("application/x-ndjson", Form::Lines),
+    ("application/json", Form::Json),
+    ("application/ndjson", Form::Lines),
+    ("application/jsonl", Form::Lines),
+    ("application/x-jsonlines", Form::Lines),
+];
 
 /// Seconds after which to try again.
 const SOON: u32 = 1;
@@ -108,7 +114,7 @@ pub(crate) struct Refused {
 pub(crate) async fn post(State(asked): State<Asked>, request: Request) -> Result<Response, Refused> {
     let (parts, body) = request.into_parts();
     let grant = parts.extensions.get::<Caller>().and_then(|caller| caller.grant().cloned());
-    let (ingest, packing, key) = match admitted(&asked, &parts.headers, grant.as_ref()) {
+    let (ingest, form, packing, key) = match admitted(&asked, &parts.headers, grant.as_ref()) {
         Ok(admitted) => admitted,
         // Who asks first whether to go on has sent nothing yet.
         Err(refused) if parts.headers.contains_key(header::EXPECT) => return Err(refused),
@@ -117,24 +123,25 @@ pub(crate) async fn post(State(asked): State<Asked>, request: Request) -> Result
             return Err(refused);
         }
     };
-    let whole = checked(asked.bodies.fetch(body, packing).await?).await?;
+    let whole = checked(asked.bodies.fetch(body, form, packing).await?).await?;
     let peer = parts.extensions.get::<Peer>().map(|peer| peer.address);
     let peer = peer.unwrap_or_else(|| (Ipv4Addr::UNSPECIFIED, 0).into());
-    let taken = ingest.submit(Submission { peer, grant, key, lines: whole.lines() }).await?;
-    Ok(answer(&taken))
+    let keyed = key.is_some();
+    let taken = ingest.submit(Submission { peer, grant, key, lines: whole.lines() }).await;
+    taken.map(|taken| answer(&taken)).map_err(|not_taken| Refused::by_ingest(not_taken, keyed))
 }
 
 /// What can be said before the body is here.
 fn admitted(asked: &Asked, headers: &HeaderMap, grant: Option<&Grant>) -> Result<Admitted, Refused> {
     let ingest = asked.world.ingest.clone().ok_or_else(Refused::nobody)?;
-    typed(headers)?;
+    let form = form(headers)?;
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|length| length > body::SENT) {
         return Err(body::too_large().into());
     }
     let (packing, key) = (packing(headers)?, key(headers, grant)?);
-    ingest.ready()?;
-    Ok((ingest, packing, key))
+    ingest.ready().map_err(|not_taken| Refused::by_ingest(not_taken, key.is_some()))?;
+    Ok((ingest, form, packing, key))
 }
 
 fn answer(taken: &Taken) -> Response {
@@ -161,20 +168,21 @@ fn answer(taken: &Taken) -> Response {
     (headers, format!("{body}\n")).into_response()
 }
 
-/// Unpacks it once where that can go wrong, on a thread for such work.
+/// Reads it once where that can go wrong, on a thread for such work.
 async fn checked(whole: Whole) -> Result<Whole, Refused> {
-    let checking = tokio::task::spawn_blocking(move || whole.check().map(|()| whole));
+    let checking = tokio::task::spawn_blocking(move || whole.checked());
     let checked = checking.await.unwrap_or_else(|_| Err(Unusable::Broken("unpacking it failed".to_owned())));
     Ok(checked?)
 }
 
-fn typed(headers: &HeaderMap) -> Result<(), Refused> {
+fn form(headers: &HeaderMap) -> Result<Form, Refused> {
     let given = headers.get(header::CONTENT_TYPE).and_then(|given| given.to_str().ok()).unwrap_or_default();
     let essence = given.split(';').next().unwrap_or_default().trim();
-    if TYPES.iter().any(|known| known.eq_ignore_ascii_case(essence)) {
-        return Ok(());
+    if let Some((_, form)) = TYPES.iter().find(|(known, _)| known.eq_ignore_ascii_case(essence)) {
+        return Ok(*form);
     }
-    let detail = format!("Content-Type is {given:?} and must be one of {}", TYPES.join(", "));
+    let known = TYPES.map(|(known, _)| known).join(", ");
+    let detail = format!("Content-Type is {given:?} and must be one of {known}");
     Err(Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "messages come as NDJSON or JSON", detail))
 }
 
@@ -223,8 +231,35 @@ impl Refused {
         Self::new(StatusCode::NOT_FOUND, "no messages are taken here", detail)
     }
 
-    fn again(self) -> Self {
-        Self { retry: true, ..self }
+    /// Its lines were not taken in, or not all of them.
+    fn by_ingest(not_taken: NotTaken, keyed: bool) -> Self {
+        let NotTaken { why, mut detail, handed_over, monitor } = not_taken;
+        let twice = !keyed && handed_over != Some(0);
+        let (status, title) = match why {
+            Why::Later if twice => {
+                detail.push_str("; the first handed_over lines count once they are durable, and again if sent again");
+                let title = "lines were handed over and will count once durable: do not send them again without a key";
+                (StatusCode::SERVICE_UNAVAILABLE, title)
+            }
+            Why::Later => (StatusCode::SERVICE_UNAVAILABLE, "not all of it was taken in: send it again"),
+            Why::Sealed => (StatusCode::SERVICE_UNAVAILABLE, "this monitor was sealed"),
+            Why::TooManyClients => (StatusCode::INSUFFICIENT_STORAGE, "no more clients can be remembered"),
+            Why::Denied => (StatusCode::FORBIDDEN, "that is not for whoever sends"),
+            Why::Broken => (StatusCode::INTERNAL_SERVER_ERROR, "the lines could not be taken in"),
+            Why::Conflict { .. } => (StatusCode::CONFLICT, "the client's lines go on elsewhere"),
+        };
+        let mut refused = Self { retry: why == Why::Later && !twice, ..Self::new(status, title, detail) };
+        refused.members.insert("monitor".to_owned(), monitor.into());
+        if let Some(handed_over) = handed_over {
+            refused.members.insert("handed_over".to_owned(), handed_over.into());
+        }
+        if let Why::Conflict { resume } = why {
+            refused.members.insert("resume".to_owned(), resume.into());
+        }
+        if why == Why::Sealed {
+            refused.members.insert("sealed".to_owned(), true.into());
+        }
+        refused
     }
 }
 
@@ -243,7 +278,8 @@ impl From<Unusable> for Refused {
             }
             Unusable::NoMemory => {
                 let detail = "other requests' bodies take up what memory there is for them: send it again in a moment";
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "too much at the same time", detail).again()
+                let refused = Self::new(StatusCode::TOO_MANY_REQUESTS, "too much at the same time", detail);
+                Self { retry: true, ..refused }
             }
             Unusable::TooSlow => {
                 let detail = "the body did not arrive within a minute: send less at once";
@@ -251,29 +287,6 @@ impl From<Unusable> for Refused {
             }
             Unusable::Broken(detail) => Problem::bad_request(detail).into(),
         }
-    }
-}
-
-impl From<NotTaken> for Refused {
-    fn from(NotTaken { why, detail, handed_over }: NotTaken) -> Self {
-        let new = |status, title| Self::new(status, title, detail.clone());
-        let mut refused = match why {
-            Why::Later => new(StatusCode::SERVICE_UNAVAILABLE, "not all of it was taken in: send it again").again(),
-            Why::Sealed => new(StatusCode::SERVICE_UNAVAILABLE, "this monitor was sealed"),
-            Why::TooManyClients => new(StatusCode::INSUFFICIENT_STORAGE, "no more clients can be remembered"),
-            Why::Denied => new(StatusCode::FORBIDDEN, "that is not for whoever sends"),
-            Why::Broken => new(StatusCode::INTERNAL_SERVER_ERROR, "the lines could not be taken in"),
-            Why::Conflict { resume } => {
-                let mut refused = new(StatusCode::CONFLICT, "the client's lines go on elsewhere");
-                refused.members.insert("resume".to_owned(), resume.into());
-                refused
-            }
-        };
-        refused.members.insert("handed_over".to_owned(), handed_over.into());
-        if why == Why::Sealed {
-            refused.members.insert("sealed".to_owned(), true.into());
-        }
-        refused
     }
 }
 
@@ -285,5 +298,35 @@ impl IntoResponse for Refused {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(SOON));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(why: Why, handed_over: Option<u64>, keyed: bool) -> Refused {
+        let (detail, monitor) = ("why".to_owned(), "m/8f0c2e7d5a91b364".to_owned());
+        Refused::by_ingest(NotTaken { why, detail, handed_over, monitor }, keyed)
+    }
+
+    #[test]
+    fn only_what_cannot_count_twice_is_asked_for_again() {
+        for (handed_over, keyed, again) in [(0, false, true), (0, true, true), (3, true, true), (3, false, false)] {
+            let refused = refused(Why::Later, Some(handed_over), keyed);
+            assert_eq!((refused.status.as_u16(), refused.retry), (503, again), "{refused:?}");
+            assert_eq!(refused.title.contains("do not send"), !again, "{refused:?}");
+            assert_eq!(refused.members["handed_over"], handed_over);
+        }
+        let broken = refused(Why::Broken, None, false);
+        assert_eq!((broken.status.as_u16(), broken.retry), (500, false));
+        assert!(!broken.members.contains_key("handed_over"), "it is not known");
+    }
+
+    #[test]
+    fn a_conflict_says_where_to_go_on_and_who_says_so() {
+        let conflict = refused(Why::Conflict { resume: 7 }, Some(0), true);
+        assert_eq!((conflict.status.as_u16(), &conflict.members["resume"]), (409, &7.into()));
+        assert_eq!(conflict.members["monitor"], "m/8f0c2e7d5a91b364");
     }
 }

@@ -6,12 +6,11 @@
 
 use std::fmt::Write;
 
-use axum::body::Body;
 use axum::extract::{Extension, RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
-use views::{Answer, Coverage, Format, Prepared, Query, Reader, services, write_answer};
+use views::{Coverage, Format, Prepared, Query, covered, write_answer};
 
 use super::formats;
 use super::parameters::Parameters;
@@ -22,13 +21,17 @@ use crate::server::Asked;
 /// Buckets in the range, for each service; of minutes, two years.
 const BUCKETS: u64 = 1_100_000;
 /// Rows of an answer.
-const ROWS: usize = 2_000_000;
+const ROWS: usize = 500_000;
 /// Bytes that a row takes, about.
 const ROW: usize = 360;
+/// What an answer covers, as its JSON says it.
+const COVERAGE: HeaderName = HeaderName::from_static("hourglass-coverage");
+/// Bytes of that header.
+const COVERAGE_BYTES: usize = 8 << 10;
 
 /// Messages, means, sums and peaks by service and time
 ///
-/// At most 1 100 000 buckets a service, and 2 000 000 rows.
+/// At most 1 100 000 buckets a service, and 500 000 rows.
 #[utoipa::path(
     get,
     path = "/api/v1/query",
@@ -65,63 +68,51 @@ pub(crate) async fn answer(
 ) -> Result<Response, Problem> {
     let parameters = Parameters::parse(text.as_deref().unwrap_or_default())?;
     let format = formats::asked(parameters.format.as_deref(), &headers)?;
-    let mut question = parameters.query(asked.world.clock.now())?;
+    let question = parameters.query(asked.world.clock.now())?;
     bounded(&question)?;
     let known = headers.get(header::IF_NONE_MATCH).cloned();
     let (tag, body) = asked
         .compute(move |reader| async move {
-            narrow(&mut question, &caller, &reader).await?;
+            permitted(&question, &caller)?;
+            let reader = reader.with_rows(ROWS);
             let prepared = Prepared::new(&reader, &question).await?;
-            let tag = tag(&question, format, &prepared.coverage())?;
+            let tag = tag(&question, &caller, format, &prepared.coverage())?;
             if known.is_some_and(|known| known == tag) {
                 return Ok((tag, None));
             }
-            let answer = prepared.answer().await?;
+            let mut answer = prepared.answer().await?;
+            answer.rows.retain(|row| caller.reaches(&row.service));
             // Files may have gone away meanwhile: then it covers more.
-            let tag = self::tag(&question, format, &answer.coverage)?;
-            Ok((tag, Some(written(&answer, &question, format)?)))
+            let tag = self::tag(&question, &caller, format, &answer.coverage)?;
+            let mut body = Vec::with_capacity(1024 + ROW * answer.rows.len());
+            write_answer(&mut body, &answer, question.view, format)?;
+            Ok((tag, Some((stated(&answer.coverage)?, body))))
         })
         .await?;
-    let answered = match body {
-        None => (StatusCode::NOT_MODIFIED, Body::empty()),
-        Some(body) => (StatusCode::OK, Body::from(body)),
-    };
-    let mut response = answered.into_response();
-    response.headers_mut().extend([
+    let mut headers = HeaderMap::from_iter([
         (header::CONTENT_TYPE, formats::media(format)),
         (header::ETAG, tag),
         (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
         (header::VARY, HeaderValue::from_static("accept")),
     ]);
-    Ok(response)
+    let Some((coverage, body)) = body else { return Ok((StatusCode::NOT_MODIFIED, headers).into_response()) };
+    headers.insert(COVERAGE, coverage);
+    Ok((headers, body).into_response())
 }
 
-fn written(answer: &Answer, question: &Query, format: Format) -> Result<Vec<u8>, Problem> {
-    if answer.rows.len() > ROWS {
-        return Err(Problem::too_much(format!(
-            "{} rows, of {ROWS} allowed: ask for fewer services, a shorter range or wider buckets (every)",
-            answer.rows.len()
-        )));
+/// Refuses a question for a service that its caller does not reach.
+fn permitted(question: &Query, caller: &Caller) -> Result<(), Problem> {
+    match question.services.iter().find(|service| !caller.reaches(service)) {
+        Some(beyond) => Err(Problem::forbidden(format!("this token does not reach the service {beyond}"))),
+        None => Ok(()),
     }
-    let mut body = Vec::with_capacity(1024 + ROW * answer.rows.len());
-    write_answer(&mut body, answer, question.view, format)?;
-    Ok(body)
 }
 
-/// Leaves to a question the services that its caller reaches.
-async fn narrow(question: &mut Query, caller: &Caller, reader: &Reader) -> Result<(), Problem> {
-    if let Some(beyond) = question.services.iter().find(|service| !caller.reaches(service)) {
-        return Err(Problem::forbidden(format!("this token does not reach the service {beyond}")));
-    }
-    if question.services.is_empty() && !caller.all_services() {
-        let (seen, _) = services(reader).await?;
-        question.services = seen.into_iter().map(|seen| seen.service).filter(|name| caller.reaches(name)).collect();
-        // None named would be all of them.
-        if question.services.is_empty() {
-            return Err(Problem::forbidden("this token reaches none of the services that have sent"));
-        }
-    }
-    Ok(())
+/// The coverage for a header, whatever the format; of very many monitors only how many messages.
+fn stated(coverage: &Coverage) -> Result<HeaderValue, Problem> {
+    let whole = covered(coverage).map_err(|_| Problem::broken())?.to_string();
+    let text = if whole.len() <= COVERAGE_BYTES { whole } else { format!("{{\"messages\":{}}}", coverage.messages()) };
+    HeaderValue::try_from(text).map_err(|_| Problem::broken())
 }
 
 fn bounded(question: &Query) -> Result<(), Problem> {
@@ -136,9 +127,10 @@ fn bounded(question: &Query) -> Result<(), Problem> {
 }
 
 /// What tells this answer from every other one: what is asked, and which messages that covers.
-fn tag(question: &Query, format: Format, coverage: &Coverage) -> Result<HeaderValue, Problem> {
+fn tag(question: &Query, caller: &Caller, format: Format, coverage: &Coverage) -> Result<HeaderValue, Problem> {
     let coverage = serde_json::to_string(coverage).map_err(|_| Problem::broken())?;
-    let named = format!("{}\n{question:?}\n{format:?}\n{coverage}", env!("CARGO_PKG_VERSION"));
+    let who = caller.name().unwrap_or_default();
+    let named = format!("{}\n{who}\n{question:?}\n{format:?}\n{coverage}", env!("CARGO_PKG_VERSION"));
     let mut tag = String::from("\"");
     for byte in &Sha256::digest(named)[..16] {
         // To a String that does not fail.

@@ -10,7 +10,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use schema::{Metrics, MinuteAggregate, ServiceName, mean};
 use serde_json::json;
-use views::{Answer, Every, query};
+use views::{Answer, Every, Moment, query};
 
 use super::address::{Address, Range};
 use super::assets::PLOTLY;
@@ -215,8 +215,9 @@ fn asked_of_api(address: &Address, range: Range, every: Every, moving: bool) -> 
     let (from, to) = (range.from.to_string(), range.to.to_string());
     let from = match moving && range.moving {
         true if address.from.is_empty() => "-1h",
-        true => &address.from,
-        false => &from,
+        // Only a relative From moves; any other is told as the moment it is, which no zone can change.
+        true if matches!(address.from.parse::<Moment>(), Ok(Moment::FromNow(_))) => &address.from,
+        _ => &from,
     };
     let to = if moving && range.moving { "now" } else { &to };
     services.link("/api/v1/query", &[("from", from), ("to", to), ("every", &every.to_string())])
@@ -263,5 +264,15 @@ mod tests {
         let pinned = asked_of_api(&address, range, Every::Hour, false);
         let (from, to) = ("2026-11-20T08%3A15%3A00.000000Z", "2026-11-21T08%3A15%3A00.000000Z");
         assert_eq!(pinned, format!("/api/v1/query?service=a%26b&from={from}&to={to}&every=1h"));
+    }
+
+    #[test]
+    fn a_start_by_the_clocks_of_a_zone_is_the_same_moment_for_the_chart() {
+        for to in ["now", ""] {
+            let address = Address::parse(&format!("service=a&from=2026-11-22T02:00&to={to}&tz=Europe/Berlin"));
+            let range = address.range("2026-11-22T08:15:00Z".parse().unwrap()).unwrap();
+            let drawn = asked_of_api(&address, range, Every::Minute, true);
+            assert_eq!(drawn, "/api/v1/query?service=a&from=2026-11-22T01%3A00%3A00.000000Z&to=now&every=1m");
+        }
     }
 }

@@ -72,7 +72,8 @@ pub(super) struct FreshnessLine<'a> {
 /// How fresh `coverage` is. May wait.
 pub(super) async fn freshness_of(asked: &Asked, coverage: &Coverage) -> Result<Freshness, Problem> {
     let manifest = Manifest::newest(&*asked.world.store).await?;
-    Ok(Freshness::of(coverage, manifest.as_deref(), &asked.world.operations.here()))
+    let (here, now) = (asked.world.operations.here(), asked.world.clock.now());
+    Ok(Freshness::of(coverage, manifest.as_deref(), &here, now))
 }
 
 /// How fresh an answer would be now.

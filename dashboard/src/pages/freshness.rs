@@ -2,7 +2,8 @@
 //!
 //! Enters: an answer's coverage, the manifest in force, and what is known of this machine's monitor. Leaves: the line
 //! that stands on every page. What must hold: "complete to" is the least of the monitors' newest Timestamps, so no
-//! monitor is ahead of it unseen; one that stays behind is named, and after a day of silence no longer waited for.
+//! monitor is ahead of it unseen, and never later than now, whatever a sender's clock says; one that stays behind is
+//! named, and after a day of silence no longer waited for.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -19,6 +20,10 @@ const LAGS: i64 = 5 * MINUTE;
 const SILENT: i64 = 24 * 60 * MINUTE;
 /// What is older than this is said to be.
 const OLD: i64 = 2 * MINUTE;
+/// What "complete to" means, for whoever points at it.
+const COMPLETE: &str = "Every message that the monitors have made durable and the store shows is in; the newest \
+                        carries this time. Of several monitors it is that of the one furthest behind; it is never \
+                        later than now.";
 
 /// What is covered, and how fresh that is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,15 +40,16 @@ pub(crate) struct Freshness {
 }
 
 impl Freshness {
-    pub(super) fn of(coverage: &Coverage, manifest: Option<&Manifest>, here: &Here) -> Self {
-        let latest = || coverage.monitors.iter().filter_map(|monitor| monitor.latest);
+    pub(super) fn of(coverage: &Coverage, manifest: Option<&Manifest>, here: &Here, now: Micros) -> Self {
+        let by_now = |latest: Option<Micros>| latest.map(|time| time.min(now));
+        let latest = || coverage.monitors.iter().filter_map(|monitor| by_now(monitor.latest));
         let newest = latest().max();
         let behind = |time: Micros| newest.map_or(0, |newest| newest.get() - time.get());
         let complete = latest().filter(|time| behind(*time) < SILENT).min();
-        let imported = || coverage.imports.iter().filter_map(|import| import.latest).max();
+        let imported = || coverage.imports.iter().filter_map(|import| by_now(import.latest)).max();
         let mut warnings = here.problems.clone();
         for monitor in &coverage.monitors {
-            if let Some(time) = monitor.latest.filter(|time| (LAGS..SILENT).contains(&behind(*time))) {
+            if let Some(time) = by_now(monitor.latest).filter(|time| (LAGS..SILENT).contains(&behind(*time))) {
                 let minutes = behind(time) / MINUTE;
                 warnings.push(format!("monitor {} is {minutes} min behind the others", monitor.monitor));
             }
@@ -75,7 +81,8 @@ impl Freshness {
             parts.push(counted(self.imports, "import"));
         }
         parts.push(clocks.name().to_owned());
-        Line { parts, warnings: self.warnings.clone(), mark: self.mark.clone() }
+        let meaning = if self.complete.is_some() { COMPLETE } else { "" };
+        Line { parts, meaning, warnings: self.warnings.clone(), mark: self.mark.clone() }
     }
 }
 
@@ -83,6 +90,8 @@ impl Freshness {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) parts: Vec<String>,
+    /// What the first part means; empty if it says so itself.
+    pub(super) meaning: &'static str,
     pub(super) warnings: Vec<String>,
     pub(super) mark: String,
 }
@@ -126,7 +135,7 @@ mod tests {
 
     fn line(coverage: &Coverage) -> Line {
         let clocks = Clocks { zone: Tz::UTC, now: "2026-11-21T08:16:00Z".parse().unwrap() };
-        Freshness::of(coverage, None, &Here::default()).line(&clocks)
+        Freshness::of(coverage, None, &Here::default(), clocks.now).line(&clocks)
     }
 
     #[test]
@@ -143,6 +152,16 @@ mod tests {
         assert_eq!(lags.warnings, ["monitor b is 15 min behind the others"]);
         let gone = line(&covered(&[("a", "2026-11-21T08:15:03Z"), ("b", "2026-11-11T08:00:03Z")]));
         assert_eq!((gone.parts[0].as_str(), gone.warnings.len()), ("complete to 08:15:03", 0));
+    }
+
+    #[test]
+    fn a_message_ahead_of_now_makes_it_complete_to_now() {
+        let ahead = line(&covered(&[("a", "2026-11-21T08:25:00Z")]));
+        assert_eq!(ahead.parts[0], "complete to 08:16:00");
+        assert!(!ahead.meaning.is_empty());
+        let beside = line(&covered(&[("a", "2026-11-21T08:25:00Z"), ("b", "2026-11-21T08:15:03Z")]));
+        assert_eq!((beside.parts[0].as_str(), beside.warnings.len()), ("complete to 08:15:03", 0));
+        assert_eq!(line(&Coverage::default()).meaning, "");
     }
 
     #[test]

@@ -68,7 +68,7 @@ pub(super) async fn status(State(asked): State<Asked>, RawQuery(text): RawQuery)
         let coverage = query(&reader, &nothing).await?.coverage;
         let manifest = Manifest::newest(&*inside.world.store).await?;
         let (here, known) = (inside.world.operations.here(), inside.world.operations.everything().await);
-        let fresh = Freshness::of(&coverage, manifest.as_deref(), &here);
+        let fresh = Freshness::of(&coverage, manifest.as_deref(), &here, clocks.now);
         Ok((coverage, manifest, fresh, known))
     });
     let (coverage, manifest, fresh, known) = read.await?;

@@ -59,7 +59,7 @@ impl Samples {
         let mut samples = Self { names: names.into_iter().filter(wanted).collect(), services: BTreeMap::new() };
         let mut rows = 0;
         for need in needs(reader, samples.wanting(selectors), steps).await? {
-            let answer = query(reader, &need.query()).await?;
+            let answer = query(&reader.with_rows(ROWS), &need.query()).await?;
             rows += answer.rows.len();
             if rows > ROWS {
                 return Err(too_much(format!("more than {ROWS} minutes of services")));

@@ -1,12 +1,13 @@
 //! A JSON array as lines: each element becomes one.
 //!
 //! In: the bytes of one array, and white space around it. Out: each element's bytes on a line of its own, as they are,
-//! but for white space between an element's parts, which becomes spaces. A newline within a string, where JSON allows none,
-//! becomes U+0001, where JSON allows none either, so the line is rejected as the element would be.
+//! but for white space between an element's parts, which becomes spaces; what is around an element is no part of its
+//! line. A newline within a string, where JSON allows none, becomes U+0001, where JSON allows none either, so the line
+//! is rejected as the element would be.
 //!
 //! What must hold: what an element means is not judged here, only where it ends; an error says that no line of the
-//! array can be counted on: it has no end, or something stands where a comma or an element should. No byte is held back,
-//! so memory does not grow with an element.
+//! array can be counted on: it has no end, or something stands where a comma or an element should. Nothing is held back
+//! but a number of spaces, so memory does not grow with an element.
 
 use std::io::{self, Read};
 
@@ -23,6 +24,8 @@ pub(super) struct Elements<R> {
     begun: bool,
     /// Open brackets and braces within it.
     depth: usize,
+    /// White space that is part of the element if more of it follows.
+    spaces: usize,
     /// How many elements have ended.
     elements: u64,
 }
@@ -39,7 +42,7 @@ enum At {
 impl<R: Read> Elements<R> {
     pub(super) fn new(from: R) -> Self {
         let piece = vec![0; PIECE].into_boxed_slice();
-        Self { from, piece, rest: 0..0, at: At::Before, begun: false, depth: 0, elements: 0 }
+        Self { from, piece, rest: 0..0, at: At::Before, begun: false, depth: 0, spaces: 0, elements: 0 }
     }
 
     /// Takes the next byte; what it becomes, if anything.
@@ -49,7 +52,11 @@ impl<R: Read> Elements<R> {
             (At::String, b'"') => (At::Outside, Some(byte)),
             (At::String | At::Escaped, b'\n') => (At::String, Some(1)),
             (At::String | At::Escaped, _) => (At::String, Some(byte)),
-            (at, b' ' | b'\t' | b'\r' | b'\n') => (at, self.begun.then_some(b' ')),
+            (at, b' ' | b'\t' | b'\r' | b'\n') if self.depth > 0 => (at, Some(b' ')),
+            (at, b' ' | b'\t' | b'\r' | b'\n') => {
+                self.spaces += usize::from(self.begun);
+                (at, None)
+            }
             (At::Before, b'[') => (At::Outside, None),
             (At::Before, _) => return Err(self.wrong("it does not begin with [")),
             (At::Behind, _) => return Err(self.wrong("something follows its ]")),
@@ -71,7 +78,13 @@ impl<R: Read> Elements<R> {
         Ok(become_)
     }
 
+    /// Whether spaces that are held back go before this byte: it goes on with their element.
+    fn owes_space(&self, byte: u8) -> bool {
+        self.spaces > 0 && !matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b',' | b']')
+    }
+
     fn end_element(&mut self) -> io::Result<u8> {
+        self.spaces = 0;
         if !std::mem::take(&mut self.begun) {
             return Err(self.wrong("there is no element before a comma or the ]"));
         }
@@ -100,6 +113,12 @@ impl<R: Read> Read for Elements<R> {
                 self.rest = 0..read;
             }
             let byte = self.piece[self.rest.start];
+            if self.owes_space(byte) {
+                self.spaces -= 1;
+                into[filled] = b' ';
+                filled += 1;
+                continue;
+            }
             self.rest.start += 1;
             if let Some(byte) = self.step(byte)? {
                 into[filled] = byte;
@@ -126,9 +145,18 @@ mod tests {
     #[test]
     fn each_element_is_a_line() {
         assert_eq!(lines(b" [ ] \n").unwrap(), b"");
-        assert_eq!(lines(b"[{\"a\":\r\n [1, 2]} ,\n2,\"],[\\\"\"]").unwrap(), b"{\"a\":   [1, 2]} \n2\n\"],[\\\"\"\n");
+        assert_eq!(lines(b"[{\"a\":\r\n [1, 2]} ,\n2,\"],[\\\"\"]").unwrap(), b"{\"a\":   [1, 2]}\n2\n\"],[\\\"\"\n");
         assert_eq!(lines(b"[\"a\nb\\\n\"]").unwrap(), b"\"a\x01b\\\x01\"\n", "still no JSON");
         assert_eq!(lines(b"[1\r2,\x0c]").unwrap(), b"1 2\n\x0c\n", "no JSON either way");
+    }
+
+    #[test]
+    fn white_space_around_an_element_is_no_part_of_its_line() {
+        assert_eq!(lines(b"[ 1 \n, 2\t 3 ,\r\n\"a \" , [ ] ]").unwrap(), b"1\n2  3\n\"a \"\n[ ]\n");
+        let spaces = " ".repeat(3 * PIECE);
+        assert_eq!(lines(format!("[1{spaces},{spaces}2{spaces}]").as_bytes()).unwrap(), b"1\n2\n");
+        let apart = lines(format!("[1{spaces}2]").as_bytes()).unwrap();
+        assert_eq!(apart, format!("1{spaces}2\n").as_bytes(), "no JSON either way");
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! The body of a submission: fetched whole, bounded, and read as lines.
 //!
-//! In: the body as sent, with its `Content-Encoding`. Out: its lines, to be read as often as one likes, from memory:
-//! unpacked and, if it is a JSON array, taken apart while it is read.
+//! In: the body as sent, with its `Content-Type` and `Content-Encoding`. Out: its lines, to be read as often as one
+//! likes, from memory: unpacked and, if it is a JSON array, taken apart while it is read.
 //!
 //! What must hold: nothing of a body is handed over unless all of it is here and can be read to its end; one body takes
 //! no more than [`SENT`] bytes of memory however much it unpacks to, and all together no more than [`TOGETHER`].
 
-use std::io::{self, Cursor, Read};
+use std::io::{self, BufReader, Cursor, Read};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,12 +45,22 @@ pub(super) enum Packing {
     Gzip,
 }
 
+/// What a body may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Lines.
+    Lines,
+    /// One array if it begins like one, else lines.
+    Json,
+}
+
 /// A body that is here.
 #[derive(Clone, Debug)]
 pub(super) struct Whole {
     bytes: Bytes,
     packing: Packing,
-    /// It is a JSON array.
+    form: Form,
+    /// It is a JSON array: known once it is checked.
     array: bool,
     /// The memory is its own until the last reader is gone.
     _memory: Arc<Option<OwnedSemaphorePermit>>,
@@ -77,14 +87,16 @@ impl Default for Bodies {
 
 impl Bodies {
     /// Fetches a body.
-    pub(super) async fn fetch(&self, mut body: Body, packing: Packing) -> Result<Whole, Unusable> {
+    pub(super) async fn fetch(&self, mut body: Body, form: Form, packing: Packing) -> Result<Whole, Unusable> {
         let until = Instant::now() + TIME;
         let (mut bytes, mut memory) = (Vec::new(), None::<OwnedSemaphorePermit>);
         loop {
             let piece = match tokio::time::timeout_at(until, next(&mut body)).await {
                 Ok(Some(Ok(piece))) => piece,
                 Ok(Some(Err(error))) => return Err(Unusable::Broken(format!("the body broke off: {error}"))),
-                Ok(None) => return Whole::of(bytes.into(), packing, memory),
+                Ok(None) => {
+                    return Ok(Whole { bytes: bytes.into(), packing, form, array: false, _memory: Arc::new(memory) });
+                }
                 Err(_) => return Err(Unusable::TooSlow),
             };
             if bytes.len() + piece.len() > SENT {
@@ -110,18 +122,14 @@ impl Bodies {
 }
 
 impl Whole {
-    fn of(bytes: Bytes, packing: Packing, memory: Option<OwnedSemaphorePermit>) -> Result<Self, Unusable> {
-        let mut whole = Self { bytes, packing, array: false, _memory: Arc::new(memory) };
-        whole.array = whole.first_byte()? == Some(b'[');
-        Ok(whole)
-    }
-
-    /// Reads it to its end once, so that whoever reads it afterwards meets no error. Takes as long as unpacking does.
-    pub(super) fn check(&self) -> Result<(), Unusable> {
-        if self.packing == Packing::None && !self.array {
-            return Ok(());
+    /// Looks what it is, and reads it to its end once, so that whoever reads it afterwards meets no error. Takes as
+    /// long as unpacking does.
+    pub(super) fn checked(mut self) -> Result<Self, Unusable> {
+        self.array = self.form == Form::Json && begins_an_array(self.unpacked()).map_err(unusable)?;
+        if self.packing != Packing::None || self.array {
+            io::copy(&mut self.lines(), &mut io::sink()).map_err(unusable)?;
         }
-        io::copy(&mut self.lines(), &mut io::sink()).map(|_| ()).map_err(unusable)
+        Ok(self)
     }
 
     /// Its lines.
@@ -139,20 +147,17 @@ impl Whole {
             Packing::Gzip => Box::new(Unpacked { from: MultiGzDecoder::new(bytes), left: UNPACKED }),
         }
     }
+}
 
-    /// The first byte that is not white space.
-    fn first_byte(&self) -> Result<Option<u8>, Unusable> {
-        let (mut unpacked, mut byte, mut passed) = (self.unpacked(), [0], 0);
-        loop {
-            match unpacked.read(&mut byte) {
-                Ok(0) => return Ok(None),
-                // So much of it is no array's beginning any more.
-                Ok(_) if passed > 1 << 10 || !byte[0].is_ascii_whitespace() => return Ok(Some(byte[0])),
-                Ok(_) => passed += 1,
-                Err(error) => return Err(unusable(error)),
-            }
+/// Whether the first byte that is not white space opens an array.
+fn begins_an_array(text: impl Read) -> io::Result<bool> {
+    for byte in BufReader::new(text).bytes() {
+        match byte? {
+            b' ' | b'\t' | b'\r' | b'\n' => {}
+            byte => return Ok(byte == b'['),
         }
     }
+    Ok(false)
 }
 
 /// Bytes, and the right to hold them.
