@@ -137,7 +137,8 @@ pub(crate) fn fault(error: &io::Error) -> Option<TlsFault> {
         return Some(TlsFault::Encrypted);
     }
     let fault = match error.downcast_ref::<Error>()? {
-        Error::InvalidCertificate(CertificateError::UnknownIssuer) => TlsFault::Issuer,
+        // One of the same name, and of another key, is another one.
+        Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => TlsFault::Issuer,
         Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         ) => TlsFault::Name,
