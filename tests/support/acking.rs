@@ -100,6 +100,11 @@ impl AckingClient {
     fn frame(&mut self) -> Option<serde_json::Value> {
         let mut line = String::new();
         match self.reader.read_line(&mut line) {
+            // A port that was given up may be another program's by now.
+            Ok(1..) if !line.starts_with('{') => {
+                eprintln!("no monitor says {line:?}");
+                None
+            }
             Ok(1..) if line.ends_with('\n') => Some(serde_json::from_str(&line).unwrap()),
             _ => None,
         }
