@@ -30,6 +30,7 @@ use schema::{Secret, ServiceName};
 use storage::Clock;
 use tokio::time::Instant;
 
+use crate::api::messages::pass_over;
 use crate::connections::Peer;
 use crate::login;
 use crate::openapi;
@@ -79,22 +80,16 @@ impl Authority {
     /// Lets a request through, or does not.
     pub(crate) async fn judge(self, mut request: Request, next: Next) -> Response {
         let asked = Class::of(request.method(), request.uri().path());
-        let grant = self.grant(asked, &request);
-        if let Some(who) = who(grant.as_ref().ok().and_then(Option::as_ref), &request)
-            && let Err(wait) = self.rate.take(who, Instant::now())
-        {
-            return Problem::too_often(wait);
-        }
-        let grant = match grant {
+        let grant = match self.admitted(asked, &request) {
             Ok(grant) => grant,
-            Err(denied) => return refused(denied, &request),
+            Err(refusal) => {
+                // Who sends much gets to reading why.
+                if asked == Class::Ingest {
+                    pass_over(request.into_body()).await;
+                }
+                return *refusal;
+            }
         };
-        let path = request.uri().path();
-        if grant.as_ref().is_some_and(|grant| !grant.all_services()) && asked == Class::Read && !LIMITED.contains(&path)
-        {
-            let detail = format!("{path} answers for all services, and this token reaches some: ask /api/v1/query");
-            return Problem::forbidden(detail).into_response();
-        }
         request.extensions_mut().insert(Caller(grant.clone()));
         let response = next.run(request).await;
         match grant {
@@ -104,6 +99,23 @@ impl Authority {
             }
             _ => response,
         }
+    }
+
+    fn admitted(&self, asked: Class, request: &Request) -> Result<Option<Grant>, Box<Response>> {
+        let grant = self.grant(asked, request);
+        if let Some(who) = who(grant.as_ref().ok().and_then(Option::as_ref), request)
+            && let Err(wait) = self.rate.take(who, Instant::now())
+        {
+            return Err(Box::new(Problem::too_often(wait)));
+        }
+        let grant = grant.map_err(|denied| Box::new(refused(denied, request)))?;
+        let path = request.uri().path();
+        let limited = grant.as_ref().is_some_and(|grant| !grant.all_services());
+        if limited && asked == Class::Read && !LIMITED.contains(&path) {
+            let detail = format!("{path} answers for all services, and this token reaches some: ask /api/v1/query");
+            return Err(Box::new(Problem::forbidden(detail).into_response()));
+        }
+        Ok(grant)
     }
 
     fn grant(&self, asked: Class, request: &Request) -> Result<Option<Grant>, Denied> {

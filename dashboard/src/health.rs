@@ -6,6 +6,7 @@
 //! help; `/readyz` answers within [`PATIENCE`], whatever hangs.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -57,12 +58,26 @@ async fn alive() -> Response {
     )
 )]
 async fn ready(State(asked): State<Asked>) -> Result<Response, Problem> {
-    let reasons = tokio::time::timeout(PATIENCE, asked.world.readiness.reasons()).await;
+    let reasons = tokio::time::timeout(PATIENCE, looked(&asked)).await;
     let reasons = reasons.unwrap_or_else(|_| vec![format!("no answer within {} s", PATIENCE.as_secs())]);
     match reasons.is_empty() {
         true => Ok(no_store("ready\n")),
+        // Anybody may ask this; why not is for who may ask more.
+        false if !asked.world.access.is_open() => Err(Problem::not_ready("see /status, or the log".to_owned())),
         false => Err(Problem::not_ready(reasons.join("; "))),
     }
+}
+
+/// One look at a time, to its end: what hangs is hung on once, however often this is asked.
+async fn looked(asked: &Asked) -> Vec<String> {
+    let failed = |()| vec!["the look failed".to_owned()];
+    let Ok(turn) = Arc::clone(&asked.looks).acquire_owned().await else { return failed(()) };
+    let readiness = Arc::clone(&asked.world.readiness);
+    let look = tokio::spawn(async move {
+        let _turn = turn;
+        readiness.reasons().await
+    });
+    look.await.unwrap_or_else(|_| failed(()))
 }
 
 fn no_store(text: &'static str) -> Response {

@@ -86,6 +86,8 @@ pub(crate) struct Asked {
     pub(crate) world: World,
     pub(crate) live: Live,
     pub(crate) bodies: Bodies,
+    /// Whose turn it is to look whether the roles are ready.
+    pub(crate) looks: Arc<Semaphore>,
     workers: Arc<Semaphore>,
 }
 
@@ -152,7 +154,8 @@ impl Asked {
     fn of(world: World, stop: CancellationToken) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
         let workers = Arc::new(Semaphore::new(cores * EACH_CORE));
-        Self { world, live: Live::until(stop), bodies: Bodies::default(), workers }
+        let (live, looks) = (Live::until(stop), Arc::new(Semaphore::new(1)));
+        Self { world, live, bodies: Bodies::default(), looks, workers }
     }
 
     /// Computes on a thread of its own, when it is this one's turn; gives up when the client does.

@@ -64,6 +64,7 @@ pub(crate) struct Tasks {
     /// Nothing more will change.
     stopped: CancellationToken,
     connections: TaskTracker,
+    submissions: TaskTracker,
     committer: oneshot::Receiver<Result<(), MonitorError>>,
     listening: JoinHandle<()>,
     upkeep: JoinHandle<()>,
@@ -116,8 +117,9 @@ impl Tasks {
             uploaded: has_uploaded.clone(),
             blocked: health.blocked(),
         };
+        let submissions = TaskTracker::new();
         let submitter =
-            Submitter { ingest: Arc::clone(&ingest), reasons: health.reasons(), tasks: connections.clone() };
+            Submitter { ingest: Arc::clone(&ingest), reasons: health.reasons(), tasks: submissions.clone() };
         let reporter = Reporter {
             disk: Arc::clone(&disk),
             folder: folder.clone(),
@@ -175,6 +177,7 @@ impl Tasks {
             upkeep: tokio::spawn(upkeep.run(committed.clone())),
             listening: tokio::spawn(listen(listener, ingest, connections.clone())),
             connections,
+            submissions,
             id: identity.id,
             drain,
             sealed,
@@ -206,12 +209,14 @@ impl Tasks {
         self.drain.cancel();
         let listening = self.listening.await;
         self.connections.close();
+        self.submissions.close();
         // Where nothing can become durable, there is nothing to wait for but that the clients are told.
         let blocked = self.health.reasons().borrow().any().is_some() && !self.sealed.is_cancelled();
         let hopeless = failed.is_some() || blocked;
-        if hopeless || tokio::time::timeout(DRAIN, self.connections.wait()).await.is_err() {
+        let taken = async || tokio::join!(self.connections.wait(), self.submissions.wait());
+        if hopeless || tokio::time::timeout(DRAIN, taken()).await.is_err() {
             self.abort.cancel();
-            self.connections.wait().await;
+            taken().await;
         }
         self.buffer.close();
         let ended = match failed {

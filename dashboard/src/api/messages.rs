@@ -23,7 +23,7 @@ use axum::response::{IntoResponse, Response};
 use schema::ClientId;
 use serde_json::{Map, Value, json};
 
-pub(crate) use self::body::Bodies;
+pub(crate) use self::body::{Bodies, pass_over};
 use self::body::{Form, Packing, Unusable, Whole};
 use crate::authority::Caller;
 use crate::connections::Peer;

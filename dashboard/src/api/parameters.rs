@@ -113,8 +113,11 @@ fn service(value: &str) -> Result<ServiceName, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
+    const GOOD: &str = "from=1970-01-01T01:00&to=-90m&service=a%20b&every=1h&view=batch&tz=Europe/Berlin&format=csv";
     const NOW: i64 = 10 * HOUR;
 
     fn query(text: &str) -> Result<Query, Problem> {
@@ -126,6 +129,17 @@ mod tests {
         let asked = query("").unwrap();
         assert_eq!((asked.from.get(), asked.to.get()), (9 * HOUR, 10 * HOUR));
         assert_eq!((asked.services.len(), asked.every, asked.view), (0, Every::Minute, View::Merged));
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_question_is_read_or_refused(damage in damage::damage(), any in damage::bytes()) {
+            for text in [damage.to_text(GOOD), String::from_utf8_lossy(&any).into_owned()] {
+                if let Ok(asked) = query(&text) {
+                    prop_assert!(asked.from <= asked.to, "{}", text);
+                }
+            }
+        }
     }
 
     #[test]

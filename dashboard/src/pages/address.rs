@@ -148,12 +148,29 @@ impl Address {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const HOUR: i64 = 3_600_000_000;
 
     fn now() -> Micros {
         Micros::new(10 * HOUR).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_address_is_read_or_refused(damage in damage::damage(), any in damage::bytes()) {
+            let good = "service=a&service=b%20c&from=2026-11-21T08:15&to=-5m&every=5m&tz=Europe%2FBerlin&search=x";
+            for text in [damage.to_text(good), String::from_utf8_lossy(&any).into_owned()] {
+                let address = Address::parse(&text);
+                if let Ok(range) = address.range(now()) {
+                    prop_assert!(range.from <= range.to, "{}", text);
+                }
+                let again = Address::parse(address.link("/analytics", &[]).split_once('?').map_or("", |(_, rest)| rest));
+                prop_assert_eq!(again.services, address.services);
+            }
+        }
     }
 
     #[test]

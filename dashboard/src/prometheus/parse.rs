@@ -253,10 +253,23 @@ fn operator(binary: &BinaryExpr, as_number: bool) -> Result<Operator> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn refused(text: &str) -> String {
         parse(text).map(|expression| format!("{expression:?}")).unwrap_err().told().to_owned()
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_expression_is_read_or_refused(damage in damage::damage(), any in damage::bytes()) {
+            let good = "topk(3, sum by (service) (max_over_time(hourglass_cpu_max{service=~\"a.*\"}[1h] offset 5m))) / 2";
+            for text in [damage.to_text(good), String::from_utf8_lossy(&any).into_owned()] {
+                let _ = parse(&text);
+                let _ = parse_selector(&text);
+            }
+        }
     }
 
     #[test]

@@ -221,7 +221,7 @@ async fn refused(body: Body, why: Unusable) -> Unusable {
 }
 
 /// Reads on for a while what will not be taken, so that the client gets to reading why.
-pub(super) async fn pass_over(mut body: Body) {
+pub(crate) async fn pass_over(mut body: Body) {
     let rest = async { while let Some(Ok(_)) = next(&mut body).await {} };
     let _ = tokio::time::timeout(FAREWELL, rest).await;
 }
